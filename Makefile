@@ -1,0 +1,45 @@
+# Everything runs in .venv; nothing else is needed but python3 >= 3.11.
+PYTHON ?= python3
+BIN := .venv/bin
+DIR ?= data
+
+.PHONY: serve test check bench lock format clean
+
+serve: .venv/serve  ## install and run the gateway on its embedded default
+	$(BIN)/s3gw serve $(DIR)
+
+test: .venv/dev  ## install and run every test
+	$(BIN)/pytest
+
+check: .venv/dev  ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: .venv/dev  ## a fixed load over real sockets, each figure beside its limit
+	$(BIN)/python -m bench
+
+format: .venv/dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+lock:  ## pin what pyproject.toml allows
+	uv pip compile -q --generate-hashes --universal --no-emit-index-url --extra dev -o requirements-dev.lock pyproject.toml
+	uv pip compile -q --generate-hashes --universal --no-emit-index-url --extra build -c requirements-dev.lock -o requirements.lock pyproject.toml
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/serve: .venv/bin/python requirements.lock pyproject.toml
+	$(BIN)/pip install -q --require-hashes -r requirements.lock
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	touch $@
+
+.venv/dev: .venv/bin/python requirements-dev.lock pyproject.toml
+	$(BIN)/pip install -q --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install -q --no-deps --no-build-isolation -e .
+	touch $@ .venv/serve
+
+clean:
+	rm -rf .venv

@@ -1,0 +1,88 @@
+"""Request: one HTTP request, parsed once from its raw target and then never looked at twice.
+
+Signature, authorization and storage all use these same values (reliability: one request seen two
+ways is the commonest breach of S3 servers).
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class RawBody(Protocol):
+    """The body as it comes off the wire: HTTP framing removed, nothing else."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+
+class Headers:
+    """Header fields in order of arrival; names lower-case, values latin-1 text, stripped."""
+
+    __slots__ = ("_first", "pairs")
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self.pairs = pairs
+        self._first: dict[str, str] = {}
+        for name, value in pairs:
+            self._first.setdefault(name, value)
+
+    def get(self, name: str) -> str | None:
+        """The first value of a lower-case name."""
+        return self._first.get(name)
+
+    def __getitem__(self, name: str) -> str:
+        return self._first[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._first
+
+    def all(self, name: str) -> list[str]:
+        return [value for other, value in self.pairs if other == name]
+
+
+class Query:
+    """Query parameters in order, raw as sent and percent-decoded (``+`` is a plus, as S3 has it)."""
+
+    __slots__ = ("_first", "pairs", "raw")
+
+    def __init__(self, raw: list[tuple[str, str]], pairs: list[tuple[str, str]]) -> None:
+        self.raw = raw
+        """(name, value) still percent-encoded; a parameter without ``=`` has value ``""``."""
+        self.pairs = pairs
+        self._first: dict[str, str] = {}
+        for name, value in pairs:
+            self._first.setdefault(name, value)
+
+    def get(self, name: str) -> str | None:
+        return self._first.get(name)
+
+    def __getitem__(self, name: str) -> str:
+        return self._first[name]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._first
+
+    def all(self, name: str) -> list[str]:
+        return [value for other, value in self.pairs if other == name]
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What came in. ``bucket`` and ``key`` are decoded once from ``path`` (or from the Host)."""
+
+    method: str
+    path: str
+    """Raw path as sent, still percent-encoded, without the query."""
+    query: Query
+    headers: Headers
+    body: RawBody
+    bucket: str | None
+    """Undecoded names never get here; an empty name is ``None``."""
+    key: str | None
+    """``None`` for a bucket or service request; never empty."""
+    secure: bool
+    """It came over TLS."""
+    peer: str
+    """Address of the socket's other end; never taken from a header."""
+    virtual_host: bool = False
+    """The bucket came from the Host header."""

@@ -1,0 +1,25 @@
+"""What the key table can refuse."""
+
+
+class KeysError(Exception):
+    """Base of all. Nothing was changed when one is raised."""
+
+
+class NoSuchKey(KeysError):
+    """No access key has this id."""
+
+
+class KeyExists(KeysError):
+    """An imported id is taken."""
+
+
+class InvalidKey(KeysError):
+    """An imported id or secret is not usable in a signature (length, characters)."""
+
+
+class MasterKeyRefused(KeysError):
+    """The master key file is missing, malformed, or readable by others."""
+
+
+class SealBroken(KeysError):
+    """A sealed secret does not open: wrong master key, or the row was altered."""

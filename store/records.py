@@ -1,0 +1,186 @@
+"""What the store hands out and takes in: values, frozen, without behaviour of their own."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Protocol
+
+from msgspec import Struct, field
+
+
+class Bucket(Struct, frozen=True):
+    """One bucket. ``path`` is ``/<root of the owner key>/<name>`` (BTIP-25, "Create bucket")."""
+
+    id: int
+    name: str
+    owner: str
+    """Access key id of the key that created it; never changes."""
+    path: str
+    created: int
+    """Milliseconds since the epoch."""
+    acl: str
+    """Canned ACL: private, public-read, public-read-write."""
+    region: str
+    profile: str
+    """Name of a UnixFS import profile, fixed at creation (``store.unixfs.PROFILES``)."""
+
+
+class Extent(Struct, frozen=True, array_like=True):
+    """A run of contiguous bytes in one segment file."""
+
+    segment: int
+    offset: int
+    length: int
+
+
+class ObjectPart(Struct, frozen=True, array_like=True):
+    """One part of a completed multipart upload, as GetObjectAttributes and partNumber reads show it."""
+
+    number: int
+    size: int
+    checksums: dict[str, str]
+    """S3 algorithm name (``CRC32``) to base64 text."""
+
+
+class Attributes(Struct, frozen=True, omit_defaults=True):
+    """What a client said about an object, kept as it was said and given back on every read."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    """Lower-case content headers: content-type, cache-control, expires, content-encoding, ..."""
+    metadata: dict[str, str] = field(default_factory=dict)
+    """User metadata: lower-case names without ``x-amz-meta-``."""
+    checksums: dict[str, str] = field(default_factory=dict)
+    """S3 algorithm name to base64 text (with ``-N`` when composite)."""
+    checksum_type: str | None = None
+    """``FULL_OBJECT`` or ``COMPOSITE``; ``None`` when there is no checksum."""
+
+
+class Entry(Struct, frozen=True):
+    """The current version of one key."""
+
+    bucket: int
+    key: bytes
+    seq: int
+    """Grows with every change of the store; decides order, never the clock."""
+    size: int
+    cid: bytes
+    """Binary CID: 36 bytes (v1) or 34 (v0)."""
+    etag: str
+    """Without quotes: 32 hex digits, or ``<hex>-<parts>`` after a multipart upload."""
+    modified: int
+    """Milliseconds since the epoch."""
+    owner: str
+    """Access key id of the writer; empty when anonymous."""
+    attributes: Attributes
+    parts_count: int = 0
+    """Zero unless it came from a multipart upload."""
+    body: int | None = None
+    """Row of the inline bytes, or ``None``: then the bytes are in ``extents``."""
+    content: int | None = None
+    extents: tuple[Extent, ...] = ()
+
+
+class Page(Struct, frozen=True):
+    """One page of a listing, in byte order of the keys. ``entries`` carry no extents."""
+
+    entries: list[Entry]
+    prefixes: list[bytes]
+    """Common prefixes, each counted once towards the limit."""
+    last: bytes | None
+    """The greatest key or common prefix on the page: pass it as ``after`` for the next one."""
+    more: bool
+
+
+class Part(Struct, frozen=True):
+    """One uploaded part of an upload in progress."""
+
+    upload: str
+    number: int
+    seq: int
+    size: int
+    etag: str
+    modified: int
+    checksums: dict[str, str]
+
+
+class Upload(Struct, frozen=True):
+    """A multipart upload. After Complete it stays for a day, so that a repeated Complete is answered."""
+
+    id: str
+    bucket: int
+    key: bytes
+    owner: str
+    """Access key id of the initiator; empty when anonymous."""
+    created: int
+    attributes: Attributes
+    checksum_algorithm: str | None = None
+    """What CreateMultipartUpload asked for, or ``None``."""
+    checksum_type: str | None = None
+    completed_etag: str | None = None
+    """Set once completed: the ETag the object got."""
+
+
+class UploadPage(Struct, frozen=True):
+    """One page of uploads in progress, by key and then by time of creation."""
+
+    uploads: list[Upload]
+    prefixes: list[bytes]
+    last_key: bytes | None
+    last_id: str | None
+    more: bool
+
+
+class Expect(Struct, frozen=True):
+    """What must hold of the current entry of a key at the moment of the commit.
+
+    ``Expect(etags=("*",))``: it exists. ``Expect(not_etags=("*",))``: it does not.
+    Otherwise ETags without quotes.
+    """
+
+    etags: tuple[str, ...] = ()
+    not_etags: tuple[str, ...] = ()
+
+
+class Staged(Struct, frozen=True):
+    """Bytes that are in the store but have no name yet. Commit them or ``Store.discard`` them."""
+
+    size: int
+    cid: bytes
+    profile: str
+    digests: dict[str, bytes]
+    """Raw digests by ``store.digests`` name: always ``md5``, and all the body asked for."""
+    leaves: bytes
+    """SHA-256 digests of the leaf blocks, 32 bytes each, back to back."""
+    body: bytes | None = None
+    """The bytes themselves when they are small enough to live in the database."""
+    extents: tuple[Extent, ...] = ()
+
+
+class Body(Protocol):
+    """A stream of bytes on its way in. Iterating raises when the stream breaks its own framing."""
+
+    @property
+    def size(self) -> int | None:
+        """Declared length in bytes, or ``None``."""
+
+    @property
+    def digests(self) -> frozenset[str]:
+        """Names of ``store.digests`` that ``verify`` wants, beside md5."""
+
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+
+    def verify(self, digests: Mapping[str, bytes]) -> None:
+        """Called once after the last byte; raises when the bytes are not those announced."""
+
+
+class Stats(Struct, frozen=True):
+    """Logical bytes are what clients see; physical bytes are what the disk holds for them."""
+
+    buckets: int
+    objects: int
+    uploads: int
+    logical_bytes: int
+    inline_bytes: int
+    segment_bytes: int
+    """Live bytes in segments, each distinct content counted once, parts in progress included."""
+    trash_bytes: int
+    database_bytes: int
+    journal_bytes: int
