@@ -10,7 +10,9 @@ class Needs(StrEnum):
     """The right an operation needs on its bucket."""
 
     READ = "read"
-    """Read objects, list them, head the bucket."""
+    """List the bucket's objects, head the bucket."""
+    GET = "get"
+    """Read one object: by the object's own ACL, else by its bucket's."""
     WRITE = "write"
     """Put, copy into, delete, all multipart."""
     OWNER = "owner"

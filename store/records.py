@@ -51,6 +51,8 @@ class Attributes(Struct, frozen=True, omit_defaults=True):
     """S3 algorithm name to base64 text (with ``-N`` when composite)."""
     checksum_type: str | None = None
     """``FULL_OBJECT`` or ``COMPOSITE``; ``None`` when there is no checksum."""
+    acl: str | None = None
+    """Canned ACL given with the object; ``None``: its bucket's ACL holds."""
 
 
 class Entry(Struct, frozen=True):
