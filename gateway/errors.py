@@ -8,7 +8,10 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
 Keyword arguments are the extra elements AWS adds to that code's document, in order.
 """
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from store import errors as store_errors
 
 
 class S3Error(Exception):
@@ -90,3 +93,17 @@ class SlowDown(S3Error, status=503, message="Please reduce your request rate."):
 class UnexpectedContent(S3Error, message="This request contains unsupported content."): ...
 class XAmzContentSHA256Mismatch(S3Error, message="The provided 'x-amz-content-sha256' header does not match what was computed."): ...
 # fmt: on
+
+
+BORDER: dict[type[Exception], Callable[[Any], S3Error]] = {
+    store_errors.BucketExists: lambda error: BucketAlreadyExists(BucketName=error.name),
+    store_errors.NoSuchBucket: lambda _: NoSuchBucket(),
+    store_errors.BucketNotEmpty: lambda _: BucketNotEmpty(),
+    store_errors.NoSuchEntry: lambda _: NoSuchKey(),
+    store_errors.NoSuchUpload: lambda _: NoSuchUpload(),
+    store_errors.PartChanged: lambda error: InvalidPart(PartNumber=error.number),
+    store_errors.ExpectationFailed: lambda _: PreconditionFailed(),
+    store_errors.NoSpace: lambda _: ServiceUnavailable("There is no space left."),
+    store_errors.Unavailable: lambda _: ServiceUnavailable(),
+}
+"""What the store refuses, in S3's words. Whatever is not here is InternalError."""

@@ -1,0 +1,250 @@
+"""aiohttp wiring: sockets, limits and deadlines on one side, ``serve`` on the other.
+
+The low-level ``web.Server`` is used, without Application, router and middlewares: one catch-all
+needs none of them and they cost a third of a small request.
+"""
+
+import asyncio
+import logging
+import resource
+import ssl
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from functools import partial
+from socket import socket
+from typing import Any
+
+from aiohttp import http_parser, web
+
+from gateway import trace
+from gateway.config import Config
+from gateway.errors import BadRequest, IncompleteBody, RequestTimeout
+from gateway.response import Response
+from gateway.serve import Gateway, Head, serve
+from gateway.wire.error import render_error
+from keys.table import Table
+from store.store import Reader, Store
+
+log = logging.getLogger("s3gw.gateway")
+
+READ_BYTES = 256 * 1024
+"""How much of a body aiohttp holds before it stops reading from the socket."""
+RATE_GRACE_SECONDS = 60.0
+RESERVED_DESCRIPTORS = 128
+"""Kept from connections for the database, segments and the listener."""
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+if http_parser.HttpRequestParser.__module__ != "aiohttp._http_parser":
+    raise RuntimeError("aiohttp's compiled parser is missing; the pure one is not safe to expose")
+
+
+class WireBody:
+    """The body of one aiohttp request; asks for it (100-continue) only when it is first read."""
+
+    def __init__(self, request: web.BaseRequest, config: Config) -> None:
+        self._request = request
+        self._config = config
+        self._expects = request.headers.get("Expect", "").lower() == "100-continue"
+        self.received = 0
+
+    @property
+    def withheld(self) -> bool:
+        """The client still waits for leave to send: the connection cannot be used again."""
+        return self._expects and self._request.body_exists
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        """Raises ``RequestTimeout`` on a stalled or too slow body, ``IncompleteBody`` on a cut."""
+        if self._expects:
+            self._expects = False
+            writer: Any = self._request.writer
+            await writer.write(CONTINUE)
+            writer.output_size = 0
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        content = self._request.content
+        while True:
+            try:
+                async with asyncio.timeout(self._config.body_idle_seconds):
+                    data = await content.readany()
+            except TimeoutError:
+                raise RequestTimeout from None
+            except (ConnectionError, web.PayloadAccessError, web.RequestPayloadError) as error:
+                raise IncompleteBody from error
+            if not data:
+                return
+            self.received += len(data)
+            elapsed = loop.time() - started - RATE_GRACE_SECONDS
+            if elapsed > 0 and self.received < elapsed * self._config.body_bytes_per_second:
+                raise RequestTimeout
+            yield data
+
+
+class Connection(web.RequestHandler):
+    """One client connection: counted, timed until its first head, and short when it errs."""
+
+    def __init__(self, server: "Server", **kwargs: Any) -> None:
+        super().__init__(server, **kwargs)
+        self._server = server
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        if len(self._server.connections) > self._server.most:
+            assert isinstance(transport, asyncio.Transport)
+            transport.abort()
+            return
+        self._deadline = asyncio.get_running_loop().call_later(
+            self._server.header_seconds, self._head_overdue
+        )
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        super().connection_lost(exc)
+
+    def _head_overdue(self) -> None:
+        if self.transport is not None:
+            self.transport.abort()
+
+    def head_complete(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """A head that is not HTTP: a short document, nothing of the request in it."""
+        self.force_close()
+        refusal = render_error(
+            BadRequest(), resource="/", request_id="-", host_id="-", head=False
+        )
+        assert isinstance(refusal.body, bytes)
+        return web.Response(status=400, headers=refusal.headers, body=refusal.body)
+
+
+class Server(web.Server):
+    """Makes a ``Connection`` for each client, at most ``most`` at a time."""
+
+    def __init__(self, handler: Any, config: Config, most: int) -> None:
+        super().__init__(handler)
+        self.most = most
+        self.header_seconds = config.header_seconds
+        self._options: dict[str, Any] = {
+            "access_log": None,
+            "auto_decompress": False,
+            "keepalive_timeout": config.keepalive_seconds,
+            "max_line_size": config.max_header_bytes,
+            "max_field_size": config.max_header_bytes,
+            "read_bufsize": READ_BYTES,
+        }
+
+    def __call__(self) -> Connection:
+        return Connection(self, loop=asyncio.get_running_loop(), **self._options)
+
+
+class Running:
+    """A listening worker."""
+
+    def __init__(self, server: Server, listener: asyncio.Server) -> None:
+        self._server = server
+        self._listener = listener
+
+    async def stop(self, drain_seconds: float) -> None:
+        """Accept no more, let running requests end, then close what is left."""
+        self._listener.close()
+        await self._server.shutdown(drain_seconds)
+
+
+async def start(
+    config: Config,
+    store: Store,
+    keys: Table,
+    sock: socket,
+    ssl_context: ssl.SSLContext | None,
+) -> Running:
+    """Answer S3 on a bound socket until ``Running.stop``."""
+    gateway = Gateway(config, store, keys, partial(datetime.now, UTC))
+    server = Server(partial(_handle, gateway), config, _most_connections(config))
+    listener = await asyncio.get_running_loop().create_server(
+        server, sock=sock, ssl=ssl_context, backlog=1024
+    )
+    return Running(server, listener)
+
+
+def _most_connections(config: Config) -> int:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return config.max_connections or max(limit - RESERVED_DESCRIPTORS, 16)
+
+
+async def _handle(gateway: Gateway, request: web.BaseRequest) -> web.StreamResponse:
+    connection = request.protocol
+    assert isinstance(connection, Connection)
+    connection.head_complete()
+    body = WireBody(request, gateway.config)
+    response, story = await serve(gateway, _head(request), body)
+    try:
+        answer = await _write(request, response, body, gateway.config)
+        story.bytes_out = answer.body_length
+    except (ConnectionError, TimeoutError):
+        connection.force_close()
+        raise
+    finally:
+        story.bytes_in = body.received
+        trace.write(story, gateway.config.log_format)
+    return answer
+
+
+def _head(request: web.BaseRequest) -> Head:
+    return Head(
+        method=request.method,
+        target=request.raw_path,
+        headers=[
+            (name.decode("latin-1").lower(), value.decode("latin-1").strip())
+            for name, value in request.raw_headers
+        ],
+        secure=request.secure,
+        peer=request.remote or "",
+    )
+
+
+async def _write(
+    request: web.BaseRequest, response: Response, body: WireBody, config: Config
+) -> web.StreamResponse:
+    if isinstance(response.body, bytes):
+        answer: web.StreamResponse = web.Response(
+            status=response.status, headers=response.headers, body=response.body or None
+        )
+        _close_if_withheld(answer, body)
+        await answer.prepare(request)
+        await answer.write_eof()
+        return answer
+    answer = web.StreamResponse(status=response.status, headers=response.headers)
+    _close_if_withheld(answer, body)
+    if not isinstance(response.body, Reader) and request.version >= (1, 1):
+        answer.enable_chunked_encoding()
+    await answer.prepare(request)
+    try:
+        async for data in response.body:
+            patience = max(config.body_idle_seconds, len(data) / config.body_bytes_per_second)
+            async with asyncio.timeout(patience):
+                await answer.write(data)
+    except Exception:
+        # The head has gone out with its length: cutting the connection is the only way to say
+        # that the body is not whole.
+        request.protocol.force_close()
+        raise
+    finally:
+        if isinstance(response.body, Reader):
+            response.body.close()
+    await answer.write_eof()
+    return answer
+
+
+def _close_if_withheld(answer: web.StreamResponse, body: WireBody) -> None:
+    if body.withheld:
+        answer.force_close()

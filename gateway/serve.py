@@ -1,0 +1,216 @@
+"""The one path of every request: find, verify, allow, parse, run, render. Knows no socket."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import datetime
+from secrets import token_hex
+
+from gateway import access, addressing, cors, wire
+from gateway.auth.body import GuardedBody
+from gateway.auth.verify import Verified, verify
+from gateway.config import Config
+from gateway.errors import (
+    BORDER,
+    InternalError,
+    NoSuchBucket,
+    RequestHeaderSectionTooLarge,
+    S3Error,
+)
+from gateway.operation import Call, Operation, find, refuse_unsupported
+from gateway.operations import OPERATIONS
+from gateway.request import RawBody, Request
+from gateway.response import Response
+from gateway.trace import Trace
+from gateway.wire.error import render_error
+from keys.table import Table
+from store.errors import StoreError
+from store.records import Bucket
+from store.store import Store
+
+log = logging.getLogger("s3gw.gateway")
+
+MAX_HEADERS = 128
+DOCUMENT_BYTES = 64 * 1024
+LARGE_DOCUMENT_BYTES = 2 * 1024 * 1024
+"""For DeleteObjects (1,000 keys) and CompleteMultipartUpload (10,000 parts, about 1 MiB)."""
+LARGE_DOCUMENTS = frozenset({"DeleteObjects", "CompleteMultipartUpload"})
+PATIENCE_SECONDS = 5.0
+"""A slow operation's answer starts with white space after this, and again each time it passes.
+
+AWS does the same on Complete and Copy:
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+"""
+HEALTH = {
+    "/healthz": False,
+    "/minio/health/live": False,
+    "/readyz": True,
+    "/minio/health/ready": True,
+}
+"""Health paths; true when a write must be possible. MinIO's are what compose files probe."""
+PROLOG = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+
+
+@dataclass(frozen=True, slots=True)
+class Gateway:
+    """What every request of one worker shares."""
+
+    config: Config
+    store: Store
+    keys: Table
+    clock: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """A request head as it came off the wire, not yet looked at."""
+
+    method: str
+    target: str
+    """Raw request target, latin-1."""
+    headers: list[tuple[str, str]]
+    """Lower-case names; latin-1 values, stripped."""
+    secure: bool
+    peer: str
+
+
+async def serve(gateway: Gateway, head: Head, body: RawBody) -> tuple[Response, Trace]:
+    """Answer one request. Never raises: what goes wrong becomes an S3 error document."""
+    trace = Trace(request_id=token_hex(8).upper(), peer=head.peer)
+    extra: list[tuple[str, str]] = []
+    try:
+        request = _parse(gateway.config, head, body)
+        extra = cors.headers(request, gateway.config)
+        response = await _answer(gateway, request, trace)
+    except Exception as error:  # noqa: BLE001 - the border: nothing else may reach a client
+        response = _refusal(error, head, trace)
+    response.headers += [("x-amz-request-id", trace.request_id), ("x-amz-id-2", trace.request_id)]
+    response.headers += [("server", "s3gw"), ("x-content-type-options", "nosniff"), *extra]
+    trace.status = response.status
+    return response, trace
+
+
+def _parse(config: Config, head: Head, body: RawBody) -> Request:
+    if len(head.headers) > MAX_HEADERS:
+        raise RequestHeaderSectionTooLarge(MaxSizeAllowed=MAX_HEADERS)
+    return addressing.parse(
+        head.method,
+        head.target,
+        head.headers,
+        body=body,
+        secure=head.secure,
+        peer=head.peer,
+        base_domains=config.base_domains,
+    )
+
+
+async def _answer(gateway: Gateway, request: Request, trace: Trace) -> Response:
+    trace.bucket = request.bucket or ""
+    if request.path in HEALTH and request.method in {"GET", "HEAD"}:
+        return await _health(gateway.store, request.path, trace)
+    if request.method == "OPTIONS":
+        trace.operation = "Preflight"
+        return cors.preflight(request, gateway.config)
+    operation = find(request, OPERATIONS)
+    trace.operation = operation.name
+    refuse_unsupported(request)
+    now = gateway.clock()
+    verified = verify(request, gateway.keys, gateway.config, now)
+    trace.caller = verified.caller.id
+    bucket = _allow(gateway, operation, request, verified)
+    call = Call(
+        caller=verified.caller,
+        target=bucket,
+        store=gateway.store,
+        keys=gateway.keys,
+        config=gateway.config,
+        now=now,
+        request_id=trace.request_id,
+    )
+    document = b""
+    if wire.reads_document(operation.input):
+        large = operation.name in LARGE_DOCUMENTS
+        document = await verified.body.read(LARGE_DOCUMENT_BYTES if large else DOCUMENT_BYTES)
+    return await _run(operation, call, request, document, verified.body, trace)
+
+
+async def _health(store: Store, path: str, trace: Trace) -> Response:
+    trace.operation = "Health"
+    if HEALTH[path]:
+        await store.ready()
+    return Response(200, [("content-type", "text/plain")], b"ok\n")
+
+
+def _allow(
+    gateway: Gateway, operation: Operation, request: Request, verified: Verified
+) -> Bucket | None:
+    """The bucket of the request, if the caller may do this to it."""
+    if operation.needs is access.Needs.SIGNED:
+        access.check(verified.caller, operation.needs, None, gateway.config)
+        return None
+    bucket = gateway.store.bucket(request.bucket or "")
+    if bucket is None:
+        raise NoSuchBucket(BucketName=request.bucket)
+    entry = None
+    if operation.needs is access.Needs.GET and request.key is not None:
+        entry = gateway.store.entry(bucket, request.key.encode())
+    access.check(verified.caller, operation.needs, bucket, gateway.config, entry)
+    return bucket
+
+
+async def _run(
+    operation: Operation,
+    call: Call,
+    request: Request,
+    document: bytes,
+    body: GuardedBody,
+    trace: Trace,
+) -> Response:
+    ask = wire.parse(operation.input, request, document=document, stream=body)
+    if not operation.slow:
+        return wire.render(await operation.handler(call, ask), status=operation.status)
+    task = asyncio.ensure_future(operation.handler(call, ask))
+    await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
+    if task.done():
+        return wire.render(task.result(), status=operation.status)
+    return Response(
+        200, [("content-type", "application/xml")], _patient(operation, request, task, trace)
+    )
+
+
+async def _patient(
+    operation: Operation, request: Request, task: "asyncio.Future[object]", trace: Trace
+) -> AsyncIterator[bytes]:
+    """The document of a slow operation, with white space before it while it is being made."""
+    yield PROLOG
+    while not task.done():
+        yield b" "
+        await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
+    try:
+        response = wire.render(task.result(), status=operation.status)
+    except Exception as error:  # noqa: BLE001 - the status has gone out: the error is in the body
+        head = Head(request.method, request.path, [], request.secure, request.peer)
+        response = _refusal(error, head, trace)
+    assert isinstance(response.body, bytes)
+    yield response.body.removeprefix(PROLOG)
+
+
+def _refusal(error: Exception, head: Head, trace: Trace) -> Response:
+    """The S3 error document of an exception; text of our own never leaves the log."""
+    if isinstance(error, StoreError) and type(error) in BORDER:
+        refusal = BORDER[type(error)](error)
+    elif isinstance(error, S3Error):
+        refusal = error
+    else:
+        refusal = InternalError()
+    if refusal.status >= 500 and refusal.code != "NotImplemented":
+        log.error("request_id=%s %s failed", trace.request_id, trace.operation, exc_info=error)
+    trace.code = refusal.code
+    return render_error(
+        refusal,
+        resource=head.target.partition("?")[0],
+        request_id=trace.request_id,
+        host_id=trace.request_id,
+        head=head.method == "HEAD",
+    )
