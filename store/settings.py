@@ -1,0 +1,17 @@
+"""Settings: how a store behaves. The data directory itself does not depend on any of it."""
+
+from msgspec import Struct
+
+
+class Settings(Struct, frozen=True):
+    """How a store behaves; the data directory itself does not depend on any of it."""
+
+    durability: str = "commit"
+    """commit: answered when on disk. interval: synced every 200 ms. none: never synced (tests)."""
+    inline_bytes: int = 16 * 1024
+    segment_bytes: int = 1 << 30
+    trash_grace_seconds: float = 60.0
+    collect_seconds: float = 30.0
+    """Pause between two rounds of the background collector."""
+    upload_days: float = 7.0
+    """Uploads in progress older than this are aborted by the collector."""
