@@ -8,7 +8,7 @@ import asyncio
 import logging
 import resource
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from socket import socket
@@ -82,8 +82,8 @@ class WireBody:
 class Connection(web.RequestHandler):
     """One client connection: counted, timed until its first head, and short when it errs."""
 
-    def __init__(self, server: "Server", **kwargs: Any) -> None:
-        super().__init__(server, **kwargs)
+    def __init__(self, server: "Server", options: dict[str, Any]) -> None:
+        super().__init__(server, loop=asyncio.get_running_loop(), **options)
         self._server = server
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -120,9 +120,7 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """A head that is not HTTP: a short document, nothing of the request in it."""
         self.force_close()
-        refusal = render_error(
-            BadRequest(), resource="/", request_id="-", host_id="-", head=False
-        )
+        refusal = render_error(BadRequest(), resource="/", request_id="-", host_id="-", head=False)
         assert isinstance(refusal.body, bytes)
         return web.Response(status=400, headers=refusal.headers, body=refusal.body)
 
@@ -130,7 +128,12 @@ class Connection(web.RequestHandler):
 class Server(web.Server):
     """Makes a ``Connection`` for each client, at most ``most`` at a time."""
 
-    def __init__(self, handler: Any, config: Config, most: int) -> None:
+    def __init__(
+        self,
+        handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        config: Config,
+        most: int,
+    ) -> None:
         super().__init__(handler)
         self.most = most
         self.header_seconds = config.header_seconds
@@ -144,7 +147,7 @@ class Server(web.Server):
         }
 
     def __call__(self) -> Connection:
-        return Connection(self, loop=asyncio.get_running_loop(), **self._options)
+        return Connection(self, self._options)
 
 
 class Running:

@@ -83,7 +83,7 @@ async def serve(gateway: Gateway, head: Head, body: RawBody) -> tuple[Response, 
         request = _parse(gateway.config, head, body)
         extra = cors.headers(request, gateway.config)
         response = await _answer(gateway, request, trace)
-    except Exception as error:  # noqa: BLE001 - the border: nothing else may reach a client
+    except Exception as error:
         response = _refusal(error, head, trace)
     response.headers += [("x-amz-request-id", trace.request_id), ("x-amz-id-2", trace.request_id)]
     response.headers += [("server", "s3gw"), ("x-content-type-options", "nosniff"), *extra]
@@ -189,7 +189,7 @@ async def _patient(
         await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
     try:
         response = wire.render(task.result(), status=operation.status)
-    except Exception as error:  # noqa: BLE001 - the status has gone out: the error is in the body
+    except Exception as error:  # the status has gone out: it goes into the body
         head = Head(request.method, request.path, [], request.secure, request.peer)
         response = _refusal(error, head, trace)
     assert isinstance(response.body, bytes)

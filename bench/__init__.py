@@ -1,0 +1,1 @@
+"""A fixed load over real sockets: what the gateway does, beside what the machine could do."""
