@@ -1,9 +1,16 @@
-"""Who may do what: canned ACLs of BTIP-25 "Access Control Lists (ACLs)". Pure."""
+"""Who may do what: canned ACLs of BTIP-25 "Access Control Lists (ACLs)". Pure.
+
+Decides on values already read; never looks anything up, so that a refusal says nothing about what
+exists.
+"""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gateway.config import Config
+from gateway.errors import AccessDenied
 from keys.access_key import AccessKey
+from store.records import Bucket, Entry
 
 
 class Needs(StrEnum):
@@ -27,6 +34,14 @@ class CannedAcl(StrEnum):
     PUBLIC_READ_WRITE = "public-read-write"
 
 
+OPENS: dict[str, frozenset[Needs]] = {
+    CannedAcl.PRIVATE: frozenset(),
+    CannedAcl.PUBLIC_READ: frozenset({Needs.READ, Needs.GET}),
+    CannedAcl.PUBLIC_READ_WRITE: frozenset({Needs.READ, Needs.GET, Needs.WRITE}),
+}
+"""What each canned ACL lets everybody do. An ACL that is not here opens nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who sent the request: an enabled, verified key, or nobody (anonymous)."""
@@ -37,3 +52,44 @@ class Caller:
     def id(self) -> str:
         """The access key id; empty when anonymous."""
         return self.access_key.key if self.access_key else ""
+
+
+def check(
+    caller: Caller,
+    needs: Needs,
+    bucket: Bucket | None,
+    config: Config,
+    entry: Entry | None = None,
+) -> None:
+    """Return when ``caller`` may do what ``needs`` says; else raise ``AccessDenied``.
+
+    The owner of a bucket may do everything in it. Everybody else, signed or not, may do what the
+    bucket's canned ACL opens, or for ``Needs.GET`` what the object's own ACL opens, if it has one:
+    that one may be wider or narrower than its bucket's, and always lets the writer read. Without
+    an ``entry`` (no such object) the bucket's ACL decides, so that a caller who may not list
+    learns nothing about which keys exist.
+
+    ``config.block_public`` closes what is open to everybody; owners and writers keep their access.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl
+    """
+    if not _may(caller, needs, bucket, config, entry):
+        raise AccessDenied
+
+
+def _may(
+    caller: Caller, needs: Needs, bucket: Bucket | None, config: Config, entry: Entry | None
+) -> bool:
+    signed = caller.id != ""
+    if needs is Needs.SIGNED:
+        return signed
+    if bucket is None:
+        return False
+    if signed and caller.id == bucket.owner:
+        return True
+    acl = bucket.acl
+    if needs is Needs.GET and entry is not None and entry.attributes.acl is not None:
+        if signed and caller.id == entry.owner:
+            return True
+        acl = entry.attributes.acl
+    return not config.block_public and needs in OPENS.get(acl, frozenset())
