@@ -1,1 +1,1 @@
-"""Who may call: access keys, their secrets and their root directories. No HTTP, no XML, no store."""
+"""Who may call: access keys, their secrets and roots. No HTTP, no XML, no store."""

@@ -18,8 +18,12 @@ class InvalidKey(KeysError):
 
 
 class MasterKeyRefused(KeysError):
-    """The master key file is missing, malformed, or readable by others."""
+    """The master key file is missing, malformed, readable by others, or not this table's."""
 
 
 class SealBroken(KeysError):
     """A sealed secret does not open: wrong master key, or the row was altered."""
+
+
+class TableTooNew(KeysError):
+    """The key table was written by a newer s3gw."""

@@ -4,41 +4,189 @@ Works with the server running or stopped. A running server obeys within a second
 at the database's change counter at most every ``STALE_SECONDS``.
 """
 
+import sqlite3
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
+from keys import credentials, master_key
 from keys.access_key import AccessKey
+from keys.database import FILE_NAME, SELECT, Row, open_database
+from keys.errors import KeyExists, MasterKeyRefused, NoSuchKey
+from keys.seal import Seal
+from keys.snapshot import STALE_SECONDS, Snapshot
+
+__all__ = ["MASTER_KEY_NAME", "STALE_SECONDS", "Table"]
+
+MASTER_KEY_NAME = "master.key"
 
 
 class Table:
-    """The access keys in ``directory/keys.sqlite``, sealed under ``directory/master.key``."""
+    """The access keys in ``directory/keys.sqlite``, sealed under ``directory/master.key``.
 
-    def __init__(self, directory: Path, *, master_key_file: Path | None = None) -> None:
-        """Create what is missing (database, master key file of mode 0400), migrate, open."""
+    For one thread. Not to be carried across a fork.
+    """
 
-    def close(self) -> None: ...
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        master_key_file: Path | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Create what is missing (database, master key file of mode 0400), migrate, open.
+
+        A ``master_key_file`` that was named must exist, and so must the master key of a table
+        that exists. Raises ``MasterKeyRefused``, ``TableTooNew``.
+        """
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = directory / FILE_NAME
+        self._clock = clock
+        self._monotonic = monotonic
+        self._snapshot: Snapshot | None = None
+        self._seal = _seal(directory, master_key_file, table_exists=self._path.exists())
+        self._database = open_database(self._path)
+        try:
+            self._refuse_another_seal()
+        except BaseException:
+            self._database.close()
+            raise
+
+    def close(self) -> None:
+        """Not an error twice."""
+        self._database.close()
+        if self._snapshot is not None:
+            self._snapshot.close()
 
     def find(self, key: str) -> AccessKey | None:
-        """The key, disabled ones included, from a cache at most 0.25 s behind the database."""
+        """The key, disabled ones included, from a cache at most 0.25 s behind the database.
 
-    def generate(self) -> AccessKey: ...
+        The first call reads the table. Raises ``SealBroken``.
+        """
+        if self._snapshot is None:
+            self._snapshot = Snapshot(self._path, self._unsealed, self._monotonic)
+        return self._snapshot.find(key)
+
+    def generate(self) -> AccessKey:
+        """A new key, enabled, with a root directory of its own."""
+        return self._insert(credentials.new_key(), credentials.new_secret())
 
     def import_key(self, key: str, secret: str) -> AccessKey:
         """Raises ``KeyExists``, ``InvalidKey``."""
+        credentials.check(key, secret)
+        return self._insert(key, secret)
 
     def get(self, key: str) -> AccessKey:
-        """Raises ``NoSuchKey``."""
+        """Straight from the database. Raises ``NoSuchKey``, ``SealBroken``."""
+        return self._unsealed(self._row(key))
 
     def all(self) -> list[AccessKey]:
-        """All keys, oldest first."""
+        """All keys, oldest first. Raises ``SealBroken``."""
+        rows = self._database.execute(f"{SELECT} ORDER BY id").fetchall()
+        return [self._unsealed(Row._make(row)) for row in rows]
 
     def enable(self, key: str) -> AccessKey:
-        """Raises ``NoSuchKey``."""
+        """Not an error when it is enabled. Raises ``NoSuchKey``."""
+        return self._update(key, "enable = ?", 1)
 
     def disable(self, key: str) -> AccessKey:
-        """Raises ``NoSuchKey``."""
+        """Not an error when it is disabled. Raises ``NoSuchKey``."""
+        return self._update(key, "enable = ?", 0)
 
     def reset(self, key: str) -> AccessKey:
         """A new secret; nothing else changes. Raises ``NoSuchKey``."""
+        return self._set_secret(key, credentials.new_secret())
+
+    def replace_secret(self, key: str, secret: str) -> AccessKey:
+        """A secret made elsewhere; nothing else changes. Raises ``NoSuchKey``, ``InvalidKey``."""
+        credentials.check(key, secret)
+        return self._set_secret(key, secret)
 
     def delete(self, key: str) -> None:
         """Raises ``NoSuchKey``."""
+        if not self._write("DELETE FROM access_key WHERE key = ?", key):
+            raise NoSuchKey(key)
+
+    def _row(self, key: str) -> Row:
+        row = self._database.execute(f"{SELECT} WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            raise NoSuchKey(key)
+        return Row._make(row)
+
+    def _insert(self, key: str, secret: str) -> AccessKey:
+        """BTIP-25 "Generate Access Key": try roots until one is new."""
+        now = self._now()
+        while True:
+            root = credentials.new_root()
+            sealed = self._seal.seal(secret, key=key, root=root)
+            try:
+                self._write(
+                    "INSERT INTO access_key"
+                    " (key, sealed, master, root, enable, created_at, updated_at)"
+                    " VALUES (?, ?, ?, ?, 1, ?, ?)",
+                    *(key, sealed, self._seal.id, root, now, now),
+                )
+            except sqlite3.IntegrityError as error:
+                if "access_key.root" in str(error):
+                    continue
+                raise KeyExists(key) from error
+            return self.get(key)
+
+    def _set_secret(self, key: str, secret: str) -> AccessKey:
+        # One transaction: the row sealed for is the row written, whoever deletes and imports.
+        self._database.execute("BEGIN IMMEDIATE")
+        with self._database:
+            sealed = self._seal.seal(secret, key=key, root=self._row(key).root)
+            return self._update(key, "sealed = ?, master = ?", sealed, self._seal.id)
+
+    def _update(self, key: str, assignments: str, *values: object) -> AccessKey:
+        changed = self._write(
+            f"UPDATE access_key SET {assignments}, updated_at = ? WHERE key = ?",
+            *(*values, self._now(), key),
+        )
+        if not changed:
+            raise NoSuchKey(key)
+        return self.get(key)
+
+    def _write(self, statement: str, *values: object) -> int:
+        """Rows changed; on disk at return, and seen by this worker's next ``find``."""
+        changed = self._database.execute(statement, values).rowcount
+        if self._snapshot is not None:
+            self._snapshot.expire()
+        return changed
+
+    def _unsealed(self, row: Row) -> AccessKey:
+        return AccessKey(
+            key=row.key,
+            secret=self._seal.unseal(row.sealed, key=row.key, root=row.root),
+            root=row.root,
+            enable=bool(row.enable),
+            created_at=datetime.fromtimestamp(row.created_at / 1000, UTC),
+            updated_at=datetime.fromtimestamp(row.updated_at / 1000, UTC),
+        )
+
+    def _now(self) -> int:
+        return int(self._clock() * 1000)
+
+    def _refuse_another_seal(self) -> None:
+        # A wrong master key would otherwise be noticed only after new keys were sealed under it.
+        foreign = self._database.execute(
+            "SELECT key FROM access_key WHERE master != ? LIMIT 1", (self._seal.id,)
+        ).fetchone()
+        if foreign is not None:
+            raise MasterKeyRefused(
+                f"{self._path} is sealed under another master key (access key {foreign[0]})"
+            )
+
+
+def _seal(directory: Path, master_key_file: Path | None, *, table_exists: bool) -> Seal:
+    if master_key_file is not None:
+        return Seal(master_key.read(master_key_file))
+    path = directory / MASTER_KEY_NAME
+    if not path.exists():
+        if table_exists:
+            raise MasterKeyRefused(f"{path} is missing, and the secrets in {FILE_NAME} need it")
+        master_key.create(path)
+    return Seal(master_key.read(path))

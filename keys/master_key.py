@@ -1,0 +1,69 @@
+"""The master key file: 64 hex digits that seal every secret. Losing it loses all access keys."""
+
+import contextlib
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from keys.errors import MasterKeyRefused
+
+LENGTH_BYTES = 32
+_FILE_LIMIT = 4096
+
+
+def read(path: Path) -> bytes:
+    """The 32 bytes in ``path``.
+
+    Raises ``MasterKeyRefused`` when it is missing, not ours, readable by others or malformed.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise MasterKeyRefused(f"cannot read the master key {path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "rb") as file:
+        _check(path, os.fstat(descriptor))
+        text = file.read(_FILE_LIMIT)
+    try:
+        key = bytes.fromhex(text.decode("ascii").strip())
+    except ValueError:
+        key = b""
+    if len(key) != LENGTH_BYTES:
+        raise MasterKeyRefused(f"master key {path} is malformed: it must be 64 hex digits")
+    return key
+
+
+def create(path: Path) -> None:
+    """Write a new key, mode 0400. Not an error when a file is there already: it is left alone.
+
+    The name appears only once the whole key is on disk, so a crash leaves a key or none.
+    """
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(LENGTH_BYTES) + "\n")
+            file.flush()
+            os.fsync(descriptor)
+        with contextlib.suppress(FileExistsError):  # another process was first: its key holds
+            os.link(draft, path)
+    finally:
+        draft.unlink()
+    _sync_directory(path.parent)
+
+
+def _check(path: Path, status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise MasterKeyRefused(f"master key {path} is not a regular file")
+    if status.st_uid != os.geteuid():
+        raise MasterKeyRefused(f"master key {path} belongs to another user")
+    if status.st_mode & 0o077:
+        raise MasterKeyRefused(f"master key {path} is open to others: chmod 0400 {path}")
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

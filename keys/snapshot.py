@@ -1,0 +1,70 @@
+"""Snapshot: the key table as one worker sees it, in memory and never far behind the disk.
+
+``find`` is on the path of every request: a dictionary look-up, and one ``PRAGMA data_version``
+(a few microseconds) every ``STALE_SECONDS``. It never waits for a writer: while another process
+is committing, the rows in memory are still the committed ones, so they answer.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+from keys.access_key import AccessKey
+from keys.database import SELECT, Row, connect
+
+STALE_SECONDS = 0.25
+
+
+class Snapshot:
+    """All rows; each secret is unsealed when its key is first asked for."""
+
+    def __init__(
+        self, path: Path, unsealed: Callable[[Row], AccessKey], monotonic: Callable[[], float]
+    ) -> None:
+        """Reads the table once, waiting for a writer if there is one."""
+        self._connection = connect(path)
+        self._unsealed = unsealed
+        self._monotonic = monotonic
+        self._rows: dict[str, Row | AccessKey] = {}
+        self._checked: float | None = None
+        self._version = self._data_version()
+        self._load()
+        self._connection.execute("PRAGMA busy_timeout = 0")
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def expire(self) -> None:
+        """Look at the database on the next ``find``, however soon that is."""
+        self._checked = None
+
+    def find(self, key: str) -> AccessKey | None:
+        """Raises ``SealBroken``."""
+        now = self._monotonic()
+        if self._checked is None or now - self._checked >= STALE_SECONDS:
+            self._refresh(now)
+        row = self._rows.get(key)
+        if isinstance(row, Row):
+            row = self._rows[key] = self._unsealed(row)
+        return row
+
+    def _refresh(self, now: float) -> None:
+        try:
+            # The version first: a commit between the two reads is then seen by the next look.
+            version = self._data_version()
+            if version != self._version:
+                self._load()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            return  # and look again on the next find
+        self._version = version
+        self._checked = now
+
+    def _data_version(self) -> int:
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        return int(version)
+
+    def _load(self) -> None:
+        rows = map(Row._make, self._connection.execute(SELECT))
+        self._rows = {row.key: row for row in rows}
