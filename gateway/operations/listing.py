@@ -1,0 +1,282 @@
+"""Listings of a bucket's keys: ListObjects (1 and 2) and ListObjectVersions, a page at a time."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+
+from gateway.errors import InvalidArgument
+from gateway.naming import Owner, key_bytes, key_text, owner, token, token_position, url_key
+from gateway.operation import Call
+from gateway.wire.shape import Label, Query, Shape, Xml
+from store.records import Entry, Page
+
+MAX_KEYS = 1000
+NULL = "null"
+"""The version id of what was written while versioning was never on."""
+EMPTY = Page(entries=[], prefixes=[], last=None, more=False)
+
+
+class EncodingType(StrEnum):
+    URL = "url"
+
+
+class CommonPrefix(Shape):
+    prefix: str
+
+
+class Object(Shape):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html"""
+
+    key: str
+    last_modified: datetime
+    etag: Annotated[str, Xml("ETag")]
+    checksum_algorithm: tuple[str, ...] = ()
+    checksum_type: str | None = None
+    size: int
+    storage_class: str = "STANDARD"
+    owner: Owner | None = None
+
+
+class ObjectVersion(Shape):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ObjectVersion.html"""
+
+    key: str
+    version_id: str = NULL
+    is_latest: bool = True
+    last_modified: datetime
+    etag: Annotated[str, Xml("ETag")]
+    checksum_algorithm: tuple[str, ...] = ()
+    checksum_type: str | None = None
+    size: int
+    storage_class: str = "STANDARD"
+    owner: Owner
+
+
+class ListObjectsInput(Shape):
+    bucket: Annotated[str, Label("Bucket")]
+    delimiter: Annotated[str, Query("delimiter")] = ""
+    encoding_type: Annotated[EncodingType | None, Query("encoding-type")] = None
+    marker: Annotated[str, Query("marker")] = ""
+    max_keys: Annotated[int, Query("max-keys")] = MAX_KEYS
+    prefix: Annotated[str, Query("prefix")] = ""
+
+
+class ListObjectsOutput(Shape, root="ListBucketResult"):
+    name: str
+    prefix: str
+    marker: str
+    next_marker: str | None
+    max_keys: int
+    delimiter: str | None
+    is_truncated: bool
+    encoding_type: EncodingType | None
+    contents: tuple[Object, ...]
+    common_prefixes: tuple[CommonPrefix, ...]
+
+
+async def list_objects(call: Call, ask: ListObjectsInput) -> ListObjectsOutput:
+    """One page of keys in byte order after ``marker``, which need not be a key nor have the prefix.
+
+    ``NextMarker`` only with a delimiter, as on AWS: without, clients go on from the last key.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html
+    """
+    page = _page(call, ask, after=key_bytes(ask.marker))
+    write = _writing(ask.encoding_type)
+    following = page.last if page.more and ask.delimiter else None
+    return ListObjectsOutput(
+        name=ask.bucket,
+        prefix=write(key_bytes(ask.prefix)),
+        marker=write(key_bytes(ask.marker)),
+        next_marker=None if following is None else write(following),
+        max_keys=min(ask.max_keys, MAX_KEYS),
+        delimiter=write(key_bytes(ask.delimiter)) or None,
+        is_truncated=page.more,
+        encoding_type=ask.encoding_type,
+        contents=_contents(page.entries, write, owners=True),
+        common_prefixes=_prefixes(page.prefixes, write),
+    )
+
+
+class ListObjectsV2Input(Shape):
+    bucket: Annotated[str, Label("Bucket")]
+    delimiter: Annotated[str, Query("delimiter")] = ""
+    encoding_type: Annotated[EncodingType | None, Query("encoding-type")] = None
+    max_keys: Annotated[int, Query("max-keys")] = MAX_KEYS
+    prefix: Annotated[str, Query("prefix")] = ""
+    continuation_token: Annotated[str | None, Query("continuation-token")] = None
+    fetch_owner: Annotated[bool, Query("fetch-owner")] = False
+    start_after: Annotated[str | None, Query("start-after")] = None
+
+
+class ListObjectsV2Output(Shape, root="ListBucketResult"):
+    name: str
+    prefix: str
+    delimiter: str | None
+    max_keys: int
+    key_count: int
+    is_truncated: bool
+    encoding_type: EncodingType | None
+    continuation_token: str | None
+    next_continuation_token: str | None
+    start_after: str | None
+    contents: tuple[Object, ...]
+    common_prefixes: tuple[CommonPrefix, ...]
+
+
+async def list_objects_v2(call: Call, ask: ListObjectsV2Input) -> ListObjectsV2Output:
+    """One page of keys in byte order; the token goes before ``start_after``.
+
+    An empty token is no token, but comes back like any other. Raises ``InvalidArgument`` for one
+    that this gateway did not make.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+    """
+    if ask.continuation_token:
+        after = token_position(ask.continuation_token)
+    else:
+        after = key_bytes(ask.start_after or "")
+    page = _page(call, ask, after=after)
+    write = _writing(ask.encoding_type)
+    return ListObjectsV2Output(
+        name=ask.bucket,
+        prefix=write(key_bytes(ask.prefix)),
+        delimiter=write(key_bytes(ask.delimiter)) or None,
+        max_keys=min(ask.max_keys, MAX_KEYS),
+        key_count=len(page.entries) + len(page.prefixes),
+        is_truncated=page.more,
+        encoding_type=ask.encoding_type,
+        continuation_token=ask.continuation_token,
+        next_continuation_token=token(page.last) if page.more and page.last is not None else None,
+        start_after=None if ask.start_after is None else write(key_bytes(ask.start_after)),
+        contents=_contents(page.entries, write, owners=ask.fetch_owner),
+        common_prefixes=_prefixes(page.prefixes, write),
+    )
+
+
+class ListObjectVersionsInput(Shape):
+    bucket: Annotated[str, Label("Bucket")]
+    delimiter: Annotated[str, Query("delimiter")] = ""
+    encoding_type: Annotated[EncodingType | None, Query("encoding-type")] = None
+    key_marker: Annotated[str, Query("key-marker")] = ""
+    max_keys: Annotated[int, Query("max-keys")] = MAX_KEYS
+    prefix: Annotated[str, Query("prefix")] = ""
+    version_id_marker: Annotated[str | None, Query("version-id-marker")] = None
+
+
+class ListObjectVersionsOutput(Shape, root="ListVersionsResult"):
+    name: str
+    prefix: str
+    key_marker: str
+    version_id_marker: str
+    next_key_marker: str | None
+    next_version_id_marker: str | None
+    max_keys: int
+    delimiter: str | None
+    is_truncated: bool
+    encoding_type: EncodingType | None
+    versions: Annotated[tuple[ObjectVersion, ...], Xml("Version")]
+    common_prefixes: tuple[CommonPrefix, ...]
+
+
+async def list_object_versions(
+    call: Call, ask: ListObjectVersionsInput
+) -> ListObjectVersionsOutput:
+    """One page of versions: every object is its key's only one, ``null``, and the latest.
+
+    A page that ends with a common prefix has no ``NextVersionIdMarker``. Raises
+    ``InvalidArgument`` for a version marker without a key marker, an empty one, or any but
+    ``null``.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
+    """
+    _check_version_marker(ask)
+    page = _page(call, ask, after=key_bytes(ask.key_marker))
+    write = _writing(ask.encoding_type)
+    following = page.last if page.more else None
+    at_prefix = bool(page.prefixes) and page.prefixes[-1] == following
+    return ListObjectVersionsOutput(
+        name=ask.bucket,
+        prefix=write(key_bytes(ask.prefix)),
+        key_marker=write(key_bytes(ask.key_marker)),
+        version_id_marker=ask.version_id_marker or "",
+        next_key_marker=None if following is None else write(following),
+        next_version_id_marker=None if following is None or at_prefix else NULL,
+        max_keys=min(ask.max_keys, MAX_KEYS),
+        delimiter=write(key_bytes(ask.delimiter)) or None,
+        is_truncated=page.more,
+        encoding_type=ask.encoding_type,
+        versions=_versions(page.entries, write),
+        common_prefixes=_prefixes(page.prefixes, write),
+    )
+
+
+def _check_version_marker(ask: ListObjectVersionsInput) -> None:
+    marker = ask.version_id_marker
+    if marker is None or (marker == NULL and ask.key_marker):
+        return
+    if not marker:
+        text = "A version-id marker cannot be empty."
+    elif not ask.key_marker:
+        text = "A version-id marker cannot be specified without a key marker."
+    else:
+        text = "Invalid version id specified"
+    raise InvalidArgument(text, ArgumentName="version-id-marker", ArgumentValue=marker)
+
+
+def _page(
+    call: Call, ask: ListObjectsInput | ListObjectsV2Input | ListObjectVersionsInput, after: bytes
+) -> Page:
+    """What is asked for, at most 1,000 rows; asking for more is not an error."""
+    if ask.max_keys == 0:
+        return EMPTY
+    return call.store.list_entries(
+        call.bucket,
+        prefix=key_bytes(ask.prefix),
+        delimiter=key_bytes(ask.delimiter),
+        after=after,
+        limit=min(ask.max_keys, MAX_KEYS),
+    )
+
+
+def _writing(encoding: EncodingType | None) -> Callable[[bytes], str]:
+    return key_text if encoding is None else url_key
+
+
+def _contents(
+    entries: list[Entry], write: Callable[[bytes], str], *, owners: bool
+) -> tuple[Object, ...]:
+    return tuple(
+        Object(
+            key=write(entry.key),
+            last_modified=datetime.fromtimestamp(entry.modified / 1000, UTC),
+            etag=f'"{entry.etag}"',
+            checksum_algorithm=tuple(entry.attributes.checksums),
+            checksum_type=entry.attributes.checksum_type,
+            size=entry.size,
+            storage_class=entry.attributes.headers.get("x-amz-storage-class", "STANDARD"),
+            owner=owner(entry.owner) if owners else None,
+        )
+        for entry in entries
+    )
+
+
+def _versions(entries: list[Entry], write: Callable[[bytes], str]) -> tuple[ObjectVersion, ...]:
+    return tuple(
+        ObjectVersion(
+            key=write(entry.key),
+            last_modified=datetime.fromtimestamp(entry.modified / 1000, UTC),
+            etag=f'"{entry.etag}"',
+            checksum_algorithm=tuple(entry.attributes.checksums),
+            checksum_type=entry.attributes.checksum_type,
+            size=entry.size,
+            storage_class=entry.attributes.headers.get("x-amz-storage-class", "STANDARD"),
+            owner=owner(entry.owner),
+        )
+        for entry in entries
+    )
+
+
+def _prefixes(prefixes: list[bytes], write: Callable[[bytes], str]) -> tuple[CommonPrefix, ...]:
+    return tuple(CommonPrefix(prefix=write(prefix)) for prefix in prefixes)
