@@ -79,6 +79,11 @@ def modified(entry: Entry) -> datetime:
     return datetime.fromtimestamp(entry.modified // 1000, UTC)
 
 
+def moment(milliseconds: int) -> datetime:
+    """A time of the store as documents show it: aware UTC, with milliseconds."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
 def _failed(conditions: Conditions, entry: Entry) -> str | None:
     """The header that forbids the read, or ``None``."""
     if conditions.if_match is not None:

@@ -1,0 +1,210 @@
+"""CompleteMultipartUpload: parts become an object."""
+
+import hashlib
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated
+from urllib.parse import quote
+
+from msgspec.structs import replace
+
+from gateway import checksums, conditions
+from gateway.errors import (
+    BadDigest,
+    EntityTooLarge,
+    EntityTooSmall,
+    InvalidPart,
+    InvalidPartOrder,
+    InvalidRequest,
+    MalformedXML,
+)
+from gateway.naming import key_bytes, quote_etag, unquote_etag
+from gateway.operation import Call
+from gateway.operations.members import (
+    MAX_PARTS,
+    ChecksumElements,
+    ChecksumHeaders,
+    check_part_number,
+    checksum_members,
+    given_checksums,
+)
+from gateway.operations.multipart import known
+from gateway.wire.shape import Header, Label, Payload, Query, Shape, Xml
+from store import cid
+from store import errors as store_errors
+from store.records import Attributes, Entry, Part, Upload
+
+MIN_PART_BYTES = 5 * 1024 * 1024
+"""Of every part but the last. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
+
+
+class CompletedPart(ChecksumElements):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompletedPart.html"""
+
+    etag: Annotated[str, Xml("ETag")]
+    part_number: int
+
+
+class CompletedMultipartUpload(Shape, root="CompleteMultipartUpload"):
+    parts: Annotated[tuple[CompletedPart, ...], Xml("Part")] = ()
+
+
+class CompleteMultipartUploadInput(ChecksumHeaders):
+    bucket: Annotated[str, Label("Bucket")]
+    key: Annotated[str, Label("Key")]
+    upload_id: Annotated[str, Query("uploadId")]
+    multipart_upload: Annotated[CompletedMultipartUpload, Payload()]
+    checksum_type: Annotated[str | None, Header("x-amz-checksum-type")] = None
+    mpu_object_size: Annotated[int | None, Header("x-amz-mp-object-size")] = None
+    if_match: Annotated[str | None, Header("If-Match")] = None
+    if_none_match: Annotated[str | None, Header("If-None-Match")] = None
+
+
+class CompleteMultipartUploadOutput(ChecksumElements, root="CompleteMultipartUploadResult"):
+    cid: Annotated[str | None, Header("Cid")] = None
+    location: str
+    bucket: str
+    key: str
+    etag: Annotated[str, Xml("ETag")]
+    checksum_type: str | None = None
+
+
+async def complete_multipart_upload(
+    call: Call, ask: CompleteMultipartUploadInput
+) -> CompleteMultipartUploadOutput:
+    """Make one object of the parts named, in that order; parts not named are dropped.
+
+    Asked again after it succeeded (the answer was lost on the way), it answers the same again.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+
+    Raises ``NoSuchUpload``, ``MalformedXML``, ``InvalidPartOrder``, ``InvalidPart``,
+    ``EntityTooSmall``, ``EntityTooLarge``, ``InvalidRequest``, ``BadDigest`` and as
+    ``Store.complete_upload``.
+    """
+    expect = conditions.expect(ask.if_match, ask.if_none_match)
+    upload = known(call, ask.key, ask.upload_id)
+    named = ask.multipart_upload.parts
+    _check_order(named)
+    if upload.completed_etag is not None:
+        return _again(call, ask, upload.completed_etag)
+    parts = _chosen(named, upload, call.store.upload_parts(upload))
+    _check_sizes(ask, parts, call.config.max_object_bytes)
+    kept = _checksummed(ask, upload, parts)
+    try:
+        entry = await call.store.complete_upload(
+            upload, parts, etag=_etag(parts), attributes=kept, expect=expect
+        )
+    except store_errors.PartChanged as error:
+        raise InvalidPart(UploadId=upload.id, PartNumber=error.number) from error
+    except store_errors.NoSuchUpload:
+        # Two clients, or a client and its retry, completed at once: the later one is a repeat.
+        etag = known(call, ask.key, ask.upload_id).completed_etag
+        if etag is None:
+            raise
+        return _again(call, ask, etag)
+    return _answer(ask, entry.etag, entry)
+
+
+def _answer(
+    ask: CompleteMultipartUploadInput, etag: str, entry: Entry | None
+) -> CompleteMultipartUploadOutput:
+    kept = entry.attributes if entry else Attributes()
+    return CompleteMultipartUploadOutput(
+        cid=cid.text(entry.cid) if entry else None,
+        location=quote(f"/{ask.bucket}/{ask.key}", errors="surrogateescape"),
+        bucket=ask.bucket,
+        key=ask.key,
+        etag=quote_etag(etag),
+        checksum_type=kept.checksum_type,
+        **checksum_members(kept.checksums),
+    )
+
+
+def _again(
+    call: Call, ask: CompleteMultipartUploadInput, etag: str
+) -> CompleteMultipartUploadOutput:
+    """The answer to a repeated Complete. The object may have been replaced in the meantime."""
+    entry = call.store.entry(call.bucket, key_bytes(ask.key))
+    return _answer(ask, etag, entry if entry and entry.etag == etag else None)
+
+
+def _check_order(named: Sequence[CompletedPart]) -> None:
+    if not 1 <= len(named) <= MAX_PARTS:
+        raise MalformedXML
+    for part in named:
+        check_part_number(part.part_number)
+    numbers = [part.part_number for part in named]
+    if any(one >= other for one, other in pairwise(numbers)):
+        raise InvalidPartOrder
+
+
+def _chosen(named: Sequence[CompletedPart], upload: Upload, uploaded: Sequence[Part]) -> list[Part]:
+    """The uploaded parts that are named, each with the ETag and checksums that are named."""
+    by_number = {part.number: part for part in uploaded}
+    chosen = []
+    for wanted in named:
+        part = by_number.get(wanted.part_number)
+        sums = given_checksums(wanted)
+        if (
+            part is None
+            or part.etag != unquote_etag(wanted.etag)
+            or any(part.checksums.get(name, text) != text for name, text in sums.items())
+        ):
+            raise InvalidPart(
+                UploadId=upload.id, PartNumber=wanted.part_number, ETag=unquote_etag(wanted.etag)
+            )
+        if upload.checksum_type == checksums.COMPOSITE and upload.checksum_algorithm not in sums:
+            raise InvalidRequest(
+                f"The upload was created using a {str(upload.checksum_algorithm).lower()} "
+                "checksum. The complete request must include the checksum for each part. "
+                f"It was missing for part {wanted.part_number} in the request."
+            )
+        chosen.append(part)
+    return chosen
+
+
+def _check_sizes(ask: CompleteMultipartUploadInput, parts: list[Part], most: int) -> None:
+    for part in parts[:-1]:
+        if part.size < MIN_PART_BYTES:
+            raise EntityTooSmall(
+                ProposedSize=part.size,
+                MinSizeAllowed=MIN_PART_BYTES,
+                PartNumber=part.number,
+                ETag=part.etag,
+            )
+    size = sum(part.size for part in parts)
+    if size > most:
+        raise EntityTooLarge(ProposedSize=size, MaxSizeAllowed=most)
+    if ask.mpu_object_size is not None and ask.mpu_object_size != size:
+        raise InvalidRequest(
+            f"The provided 'x-amz-mp-object-size' header value {ask.mpu_object_size} "
+            f"does not match what was computed: {size}"
+        )
+
+
+def _checksummed(
+    ask: CompleteMultipartUploadInput, upload: Upload, parts: list[Part]
+) -> Attributes:
+    """The upload's attributes with the checksum of the whole, compared with the one given."""
+    algorithm = upload.checksum_algorithm or checksums.DEFAULT
+    kind = upload.checksum_type or checksums.FULL_OBJECT
+    if ask.checksum_type is not None and ask.checksum_type != kind:
+        raise InvalidRequest(
+            f"The upload was created using the {kind} checksum mode. "
+            "The complete request must use the same checksum mode."
+        )
+    runs = [(part.checksums[algorithm], part.size) for part in parts]
+    if kind == checksums.COMPOSITE:
+        text = checksums.composite(algorithm, [one for one, _ in runs])
+    else:
+        text = checksums.full_object(algorithm, runs)
+    given = given_checksums(ask).get(algorithm)
+    if given is not None and given not in (text, text.partition("-")[0]):
+        raise BadDigest(f"The {algorithm.lower()} you specified did not match what we received.")
+    return replace(upload.attributes, checksums={algorithm: text}, checksum_type=kind)
+
+
+def _etag(parts: list[Part]) -> str:
+    """MD5 of the parts' MD5s, and how many: clients compute the same and compare."""
+    joined = b"".join(bytes.fromhex(part.etag) for part in parts)
+    return f"{hashlib.md5(joined, usedforsecurity=False).hexdigest()}-{len(parts)}"

@@ -1,0 +1,241 @@
+"""CopyObject and UploadPartCopy: what is stored already, named again or made a part."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from msgspec.structs import replace
+
+from gateway import checksums, conditions, ranges
+from gateway.config import Config
+from gateway.errors import ConditionalRequestConflict, InvalidRequest, NoSuchKey
+from gateway.naming import key_bytes, quote_etag, user_metadata
+from gateway.operation import Call
+from gateway.operations.members import (
+    ChecksumElements,
+    Content,
+    attributes,
+    canned_acl,
+    check_part_number,
+    checksum_members,
+    placement,
+)
+from gateway.operations.multipart import part_checksums, put_part, running
+from gateway.operations.source import Source, readable
+from gateway.ranges import Span
+from gateway.wire.shape import Header, Label, Payload, Query, Shape, Xml
+from store import cid, digests
+from store import errors as store_errors
+from store.records import Attributes, Entry
+from store.store import Reader
+
+MAX_COPY_BYTES = 5 * 1024**3
+"""More has to be copied by parts.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+"""
+ATTEMPTS = 8
+"""How often a copy starts again because its source was replaced while it ran."""
+
+
+class MetadataDirective(StrEnum):
+    COPY = "COPY"
+    REPLACE = "REPLACE"
+
+
+class CopyObjectInput(Content, Source):
+    bucket: Annotated[str, Label("Bucket")]
+    key: Annotated[str, Label("Key")]
+    checksum_algorithm: Annotated[str | None, Header("x-amz-checksum-algorithm")] = None
+    if_match: Annotated[str | None, Header("If-Match")] = None
+    if_none_match: Annotated[str | None, Header("If-None-Match")] = None
+    metadata_directive: Annotated[MetadataDirective, Header("x-amz-metadata-directive")] = (
+        MetadataDirective.COPY
+    )
+
+
+class CopyObjectResult(ChecksumElements, root="CopyObjectResult"):
+    etag: Annotated[str, Xml("ETag")]
+    last_modified: datetime
+    checksum_type: str | None = None
+
+
+class CopyObjectOutput(Shape):
+    cid: Annotated[str, Header("Cid")]
+    copy_object_result: Annotated[CopyObjectResult, Payload()]
+
+
+class UploadPartCopyInput(Source):
+    bucket: Annotated[str, Label("Bucket")]
+    key: Annotated[str, Label("Key")]
+    part_number: Annotated[int, Query("partNumber")]
+    upload_id: Annotated[str, Query("uploadId")]
+    copy_source_range: Annotated[str | None, Header("x-amz-copy-source-range")] = None
+
+
+class CopyPartResult(ChecksumElements, root="CopyPartResult"):
+    etag: Annotated[str, Xml("ETag")]
+    last_modified: datetime
+
+
+class UploadPartCopyOutput(Shape):
+    copy_part_result: Annotated[CopyPartResult, Payload()]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredBody:
+    """Stored bytes on their way back in: a ``store.records.Body`` that was verified before."""
+
+    content: bytes | Reader
+    size: int
+    digests: frozenset[str]
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if isinstance(self.content, bytes):
+            yield self.content
+            return
+        async for data in self.content:
+            yield data
+
+    def verify(self, digests: Mapping[str, bytes]) -> None:
+        """Nobody announced anything."""
+
+    def close(self) -> None:
+        if isinstance(self.content, Reader):
+            self.content.close()
+
+
+async def copy_object(call: Call, ask: CopyObjectInput) -> CopyObjectOutput:
+    """Name an object's bytes once more; none is copied, so ETag, CID and parts stay the same.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
+
+    Raises as ``readable`` and ``attributes``; ``InvalidRequest`` (too large, or onto itself with
+    no change); ``ConditionalRequestConflict`` when the source is replaced faster than it can be
+    named; and as ``Store.copy`` of the target.
+    """
+    expect = conditions.expect(ask.if_match, ask.if_none_match)
+    for _ in range(ATTEMPTS):
+        source = readable(call, ask)
+        _check_legal(call, ask, source)
+        kept = await _checksummed(call, ask, source)
+        try:
+            entry = await call.store.copy(
+                source,
+                call.bucket,
+                key_bytes(ask.key),
+                owner=call.caller.id,
+                attributes=kept,
+                expect=expect,
+            )
+        except store_errors.NoSuchEntry as error:
+            if readable(call, ask).seq == source.seq:
+                raise NoSuchKey(Key=ask.key) from error
+            continue
+        return CopyObjectOutput(cid=cid.text(entry.cid), copy_object_result=_result(entry))
+    raise ConditionalRequestConflict(Condition="x-amz-copy-source", Key=ask.key)
+
+
+async def upload_part_copy(call: Call, ask: UploadPartCopyInput) -> UploadPartCopyOutput:
+    """Make an object, or a range of one, a part of an upload.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
+
+    Raises as ``readable``, ``ranges.copied`` and ``upload_part``.
+    """
+    check_part_number(ask.part_number)
+    upload = running(call, ask.key, ask.upload_id)
+    source = readable(call, ask)
+    span = ranges.copied(ask.copy_source_range, source.size)
+    _check_size(span.length)
+    names = part_checksums(upload)
+    body = _stored(call, source, span, frozenset(map(checksums.digest_name, names)))
+    try:
+        staged = await call.store.stage(body, profile=call.bucket.profile)
+    finally:
+        body.close()
+    part = await put_part(call, upload, ask.part_number, staged, names)
+    result = CopyPartResult(
+        etag=quote_etag(part.etag),
+        last_modified=conditions.moment(part.modified),
+        **checksum_members(part.checksums),
+    )
+    return UploadPartCopyOutput(copy_part_result=result)
+
+
+def _result(entry: Entry) -> CopyObjectResult:
+    return CopyObjectResult(
+        etag=quote_etag(entry.etag),
+        last_modified=conditions.moment(entry.modified),
+        checksum_type=entry.attributes.checksum_type,
+        **checksum_members(entry.attributes.checksums),
+    )
+
+
+def _check_legal(call: Call, ask: CopyObjectInput, source: Entry) -> None:
+    _check_size(source.size)
+    same = (source.bucket, source.key) == (call.bucket.id, key_bytes(ask.key))
+    changed = (
+        ask.metadata_directive is MetadataDirective.REPLACE
+        or ask.storage_class is not None
+        or ask.website_redirect_location is not None
+    )
+    if same and not changed:
+        raise InvalidRequest(
+            "This copy request is illegal because it is trying to copy an object to itself without "
+            "changing the object's metadata, storage class, website redirect location or "
+            "encryption attributes."
+        )
+
+
+def _check_size(size: int) -> None:
+    if size > MAX_COPY_BYTES:
+        raise InvalidRequest(
+            "The specified copy source is larger than the maximum allowable size for a copy "
+            f"source: {MAX_COPY_BYTES}"
+        )
+
+
+async def _checksummed(call: Call, ask: CopyObjectInput, source: Entry) -> Attributes:
+    """The target's attributes: its checksum is the source's unless another one is asked for."""
+    old = source.attributes
+    kept = _described(ask, old, call.config)
+    algorithm = ask.checksum_algorithm
+    full = old.checksums if old.checksum_type == checksums.FULL_OBJECT else {}
+    if algorithm is None or algorithm in full:
+        return replace(kept, checksums=old.checksums, checksum_type=old.checksum_type)
+    checksums.check_known(algorithm)
+    text = await _computed(call, source, algorithm)
+    return replace(kept, checksums={algorithm: text}, checksum_type=checksums.FULL_OBJECT)
+
+
+def _described(ask: CopyObjectInput, old: Attributes, config: Config) -> Attributes:
+    if ask.metadata_directive is MetadataDirective.REPLACE:
+        return attributes(ask, config)
+    headers = {name: text for name, text in old.headers.items() if not name.startswith("x-amz-")}
+    return Attributes(
+        headers=headers | placement(ask),
+        metadata=user_metadata(old.metadata, config.content_hash_metadata),
+        acl=canned_acl(ask.acl),
+    )
+
+
+async def _computed(call: Call, source: Entry, algorithm: str) -> str:
+    """A checksum of stored bytes, made by reading them; each MiB is hashed off the loop."""
+    name = checksums.digest_name(algorithm)
+    hasher = digests.new(name)
+    body = _stored(call, source, Span(0, source.size), frozenset())
+    try:
+        async for data in body:
+            await asyncio.to_thread(hasher.update, data)
+    finally:
+        body.close()
+    return checksums.text(algorithm, {name: hasher.digest()})
+
+
+def _stored(call: Call, source: Entry, span: Span, names: frozenset[str]) -> StoredBody:
+    content = call.store.open(source, span.start, span.length) if span.length else b""
+    return StoredBody(content, span.length, names)

@@ -1,0 +1,106 @@
+"""DeleteObjects: many keys of one bucket in one transaction. One key alone is in ``object``."""
+
+from typing import Annotated
+
+from gateway import conditions
+from gateway.errors import BORDER, InvalidRequest, MalformedXML, NoSuchVersion, S3Error
+from gateway.naming import key_bytes
+from gateway.operation import Call
+from gateway.operations.members import ChecksumHeaders, given_checksums
+from gateway.operations.view import NULL_VERSIONS
+from gateway.wire.shape import Header, Label, Payload, Shape, Xml
+from store.errors import StoreError
+
+MAX_DELETED = 1000
+
+
+class ObjectIdentifier(Shape):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ObjectIdentifier.html"""
+
+    key: str
+    version_id: str | None = None
+    etag: Annotated[str | None, Xml("ETag")] = None
+
+
+class Delete(Shape, root="Delete"):
+    objects: Annotated[tuple[ObjectIdentifier, ...], Xml("Object")]
+    quiet: bool = False
+
+
+class DeleteObjectsInput(ChecksumHeaders):
+    bucket: Annotated[str, Label("Bucket")]
+    delete: Annotated[Delete, Payload()]
+    content_md5: Annotated[str | None, Header("Content-MD5")] = None
+    checksum_algorithm: Annotated[str | None, Header("x-amz-sdk-checksum-algorithm")] = None
+    payload_hash: Annotated[str | None, Header("x-amz-content-sha256")] = None
+
+
+class DeletedObject(Shape):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeletedObject.html"""
+
+    key: str
+    version_id: str | None = None
+
+
+class Error(Shape):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_Error.html"""
+
+    key: str
+    version_id: str | None = None
+    code: str
+    message: str
+
+
+class DeleteObjectsOutput(Shape, root="DeleteResult"):
+    deleted: tuple[DeletedObject, ...]
+    errors: Annotated[tuple[Error, ...], Xml("Error")]
+
+
+async def delete_objects(call: Call, ask: DeleteObjectsInput) -> DeleteObjectsOutput:
+    """Remove up to 1,000 keys; what cannot be removed is told per key, the others go.
+
+    A key that is not there counts as removed. ``Quiet`` leaves the removed ones out of the answer.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
+
+    Raises ``MalformedXML`` (no key, too many), ``InvalidRequest`` (nothing protects the list of
+    keys from damage on the way).
+    """
+    _check_protected(ask)
+    wanted = ask.delete.objects
+    if not 1 <= len(wanted) <= MAX_DELETED or not all(one.key for one in wanted):
+        raise MalformedXML
+    served = [one for one in wanted if (one.version_id or "") in NULL_VERSIONS]
+    answers = await call.store.delete(
+        call.bucket,
+        [key_bytes(one.key) for one in served],
+        expects=[conditions.expect(one.etag) for one in served],
+    )
+    refusals: dict[int, Exception | None] = dict(zip(map(id, served), answers, strict=True))
+    deleted, errors = [], []
+    for one in wanted:
+        refusal = refusals.get(id(one), NoSuchVersion())
+        if refusal is not None:
+            errors.append(_error(one, refusal))
+        elif not ask.delete.quiet:
+            deleted.append(DeletedObject(key=one.key, version_id=one.version_id or None))
+    return DeleteObjectsOutput(deleted=tuple(deleted), errors=tuple(errors))
+
+
+def _check_protected(ask: DeleteObjectsInput) -> None:
+    """A damaged list of keys deletes the wrong objects, so AWS wants it hashed in some way."""
+    hashed = ask.payload_hash is not None and ask.payload_hash != "UNSIGNED-PAYLOAD"
+    if not (hashed or ask.content_md5 or ask.checksum_algorithm or given_checksums(ask)):
+        raise InvalidRequest("Missing required header for this request: Content-MD5")
+
+
+def _error(one: ObjectIdentifier, refusal: Exception) -> Error:
+    if isinstance(refusal, StoreError):
+        refusal = BORDER[type(refusal)](refusal)
+    if not isinstance(refusal, S3Error):
+        raise refusal
+    return Error(
+        key=one.key,
+        version_id=one.version_id or None,
+        code=refusal.code,
+        message=refusal.text,
+    )

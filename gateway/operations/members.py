@@ -1,0 +1,227 @@
+"""Members that several object shapes have, and how they become store values and come back.
+
+Only what is said about an object: content headers, user metadata, storage class, checksums. What
+is done with an object is in the modules named after the operations.
+"""
+
+from dataclasses import field
+from datetime import datetime
+from typing import Annotated, Any
+
+from gateway import conditions
+from gateway.access import CannedAcl
+from gateway.config import Config
+from gateway.errors import InvalidArgument, InvalidStorageClass, S3NotImplemented
+from gateway.naming import quote_etag, user_metadata
+from gateway.wire.shape import Header, PrefixHeaders, Shape, Xml
+from store import cid
+from store.records import Attributes, Entry
+
+MAX_PARTS = 10_000
+STANDARD = "STANDARD"
+STORAGE_CLASSES = frozenset(
+    {
+        STANDARD,
+        "REDUCED_REDUNDANCY",
+        "STANDARD_IA",
+        "ONEZONE_IA",
+        "INTELLIGENT_TIERING",
+        "GLACIER",
+        "GLACIER_IR",
+        "DEEP_ARCHIVE",
+        "OUTPOSTS",
+        "SNOW",
+        "EXPRESS_ONEZONE",
+    }
+)
+"""https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html (x-amz-storage-class)"""
+
+DEFAULT_CONTENT_TYPE = "binary/octet-stream"
+
+_AS_PRIVATE = frozenset({"bucket-owner-full-control", "bucket-owner-read"})
+"""They add the bucket's owner, who has every right already."""
+_UNSERVED_ACLS = frozenset({"authenticated-read", "aws-exec-read"})
+
+_CONTENT_MEMBERS = (
+    "cache_control",
+    "content_disposition",
+    "content_encoding",
+    "content_language",
+    "content_type",
+    "expires",
+)
+_CHECKSUM_MEMBERS = {
+    "CRC32": "checksum_crc32",
+    "CRC32C": "checksum_crc32c",
+    "CRC64NVME": "checksum_crc64nvme",
+    "SHA1": "checksum_sha1",
+    "SHA256": "checksum_sha256",
+}
+
+
+class Content(Shape):
+    """What a client may say about an object it makes: by Put, Copy or CreateMultipartUpload."""
+
+    acl: Annotated[str | None, Header("x-amz-acl")] = None
+    cache_control: Annotated[str | None, Header("Cache-Control")] = None
+    content_disposition: Annotated[str | None, Header("Content-Disposition")] = None
+    content_encoding: Annotated[str | None, Header("Content-Encoding")] = None
+    content_language: Annotated[str | None, Header("Content-Language")] = None
+    content_type: Annotated[str | None, Header("Content-Type")] = None
+    expires: Annotated[str | None, Header("Expires")] = None
+    metadata: Annotated[dict[str, str], PrefixHeaders("x-amz-meta-")] = field(default_factory=dict)
+    storage_class: Annotated[str | None, Header("x-amz-storage-class")] = None
+    website_redirect_location: Annotated[str | None, Header("x-amz-website-redirect-location")] = (
+        None
+    )
+
+
+class ChecksumHeaders(Shape):
+    """Checksums as header fields, base64; with ``-N`` when composite."""
+
+    checksum_crc32: Annotated[str | None, Header("x-amz-checksum-crc32")] = None
+    checksum_crc32c: Annotated[str | None, Header("x-amz-checksum-crc32c")] = None
+    checksum_crc64nvme: Annotated[str | None, Header("x-amz-checksum-crc64nvme")] = None
+    checksum_sha1: Annotated[str | None, Header("x-amz-checksum-sha1")] = None
+    checksum_sha256: Annotated[str | None, Header("x-amz-checksum-sha256")] = None
+
+
+class ChecksumElements(Shape):
+    """Checksums as XML elements."""
+
+    checksum_crc32: Annotated[str | None, Xml("ChecksumCRC32")] = None
+    checksum_crc32c: Annotated[str | None, Xml("ChecksumCRC32C")] = None
+    checksum_crc64nvme: Annotated[str | None, Xml("ChecksumCRC64NVME")] = None
+    checksum_sha1: Annotated[str | None, Xml("ChecksumSHA1")] = None
+    checksum_sha256: Annotated[str | None, Xml("ChecksumSHA256")] = None
+
+
+class Description(ChecksumHeaders):
+    """What Get and Head answer about an object, its bytes aside."""
+
+    accept_ranges: Annotated[str, Header("Accept-Ranges")] = "bytes"
+    content_length: Annotated[int, Header("Content-Length")]
+    content_range: Annotated[str | None, Header("Content-Range")] = None
+    etag: Annotated[str, Header("ETag")]
+    last_modified: Annotated[datetime, Header("Last-Modified")]
+    cid: Annotated[str, Header("Cid")]
+    cache_control: Annotated[str | None, Header("Cache-Control")] = None
+    content_disposition: Annotated[str | None, Header("Content-Disposition")] = None
+    content_encoding: Annotated[str | None, Header("Content-Encoding")] = None
+    content_language: Annotated[str | None, Header("Content-Language")] = None
+    content_type: Annotated[str | None, Header("Content-Type")] = None
+    expires: Annotated[str | None, Header("Expires")] = None
+    checksum_type: Annotated[str | None, Header("x-amz-checksum-type")] = None
+    metadata: Annotated[dict[str, str], PrefixHeaders("x-amz-meta-")]
+    parts_count: Annotated[int | None, Header("x-amz-mp-parts-count")] = None
+    storage_class: Annotated[str | None, Header("x-amz-storage-class")] = None
+    website_redirect_location: Annotated[str | None, Header("x-amz-website-redirect-location")] = (
+        None
+    )
+
+
+def attributes(said: Content, config: Config) -> Attributes:
+    """What is kept of what a client said. The names that show the CID are never kept.
+
+    Raises ``InvalidStorageClass``, ``InvalidArgument`` and ``S3NotImplemented`` (x-amz-acl),
+    ``MetadataTooLarge``.
+    """
+    headers = {
+        name.replace("_", "-"): value
+        for name in _CONTENT_MEMBERS
+        if (value := getattr(said, name)) is not None
+    }
+    encoding = without_framing(headers.pop("content-encoding", ""))
+    if encoding:
+        headers["content-encoding"] = encoding
+    headers["content-type"] = said.content_type or DEFAULT_CONTENT_TYPE
+    return Attributes(
+        headers=headers | placement(said),
+        metadata=user_metadata(said.metadata, config.content_hash_metadata),
+        acl=canned_acl(said.acl),
+    )
+
+
+def placement(said: Content) -> dict[str, str]:
+    """Storage class and redirect: kept with the headers, but a copy never takes them along.
+
+    Raises ``InvalidStorageClass``.
+    """
+    kept = {}
+    if said.storage_class is not None:
+        if said.storage_class not in STORAGE_CLASSES:
+            raise InvalidStorageClass(StorageClassRequested=said.storage_class)
+        if said.storage_class != STANDARD:
+            kept["x-amz-storage-class"] = said.storage_class
+    if said.website_redirect_location is not None:
+        kept["x-amz-website-redirect-location"] = said.website_redirect_location
+    return kept
+
+
+def without_framing(content_encoding: str) -> str:
+    """``aws-chunked,gzip -> gzip``: aws-chunked is how the body was sent, not what it is.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
+    """
+    if "aws-chunked" not in content_encoding.lower():
+        return content_encoding
+    tokens = (token.strip() for token in content_encoding.split(","))
+    return ",".join(token for token in tokens if token and token.lower() != "aws-chunked")
+
+
+def canned_acl(name: str | None) -> str | None:
+    """The canned ACL to keep with an object; ``None``: its bucket's ACL holds.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl
+
+    Raises ``InvalidArgument`` (AWS knows no such name), ``S3NotImplemented`` (we do not).
+    """
+    if name is None:
+        return None
+    if name in _AS_PRIVATE:
+        return CannedAcl.PRIVATE
+    if name in _UNSERVED_ACLS:
+        raise S3NotImplemented(Header="x-amz-acl", additionalMessage=name)
+    if name not in set(CannedAcl):
+        raise InvalidArgument(ArgumentName="x-amz-acl", ArgumentValue=name)
+    return name
+
+
+def check_part_number(number: int) -> None:
+    """Raises ``InvalidArgument`` outside of 1 to 10,000.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+    """
+    if not 1 <= number <= MAX_PARTS:
+        raise InvalidArgument(
+            f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive",
+            ArgumentName="partNumber",
+            ArgumentValue=number,
+        )
+
+
+def checksum_members(checksums: dict[str, str]) -> dict[str, Any]:
+    """Checksums by S3 algorithm name, as keyword arguments of a shape that shows them."""
+    return {member: checksums.get(name) for name, member in _CHECKSUM_MEMBERS.items()}
+
+
+def given_checksums(shape: ChecksumHeaders | ChecksumElements) -> dict[str, str]:
+    """The reverse: the checksums a request names, by S3 algorithm name."""
+    values = {name: getattr(shape, member) for name, member in _CHECKSUM_MEMBERS.items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def description(entry: Entry, config: Config) -> dict[str, Any]:
+    """What every read says about an entry, as keyword arguments of ``Description``."""
+    kept = entry.attributes
+    shown = cid.text(entry.cid)
+    said: dict[str, Any] = {
+        name: kept.headers.get(name.replace("_", "-")) for name in _CONTENT_MEMBERS
+    }
+    said["storage_class"] = kept.headers.get("x-amz-storage-class")
+    said["website_redirect_location"] = kept.headers.get("x-amz-website-redirect-location")
+    said["etag"] = quote_etag(entry.etag)
+    said["last_modified"] = conditions.modified(entry)
+    said["cid"] = shown
+    said["metadata"] = kept.metadata | dict.fromkeys(config.content_hash_metadata, shown)
+    return said

@@ -1,0 +1,150 @@
+"""PutObject, GetObject, HeadObject, DeleteObject: one object in, out, described, gone."""
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec.structs import replace
+
+from gateway import checksums, conditions
+from gateway.auth.body import GuardedBody
+from gateway.config import Config
+from gateway.errors import EntityTooLarge, S3NotImplemented
+from gateway.naming import key_bytes, quote_etag
+from gateway.operation import Call
+from gateway.operations.members import (
+    ChecksumHeaders,
+    Content,
+    Description,
+    attributes,
+    checksum_members,
+)
+from gateway.operations.view import ReadInput, check_version, view
+from gateway.wire.shape import Header, Label, Payload, Query, Shape, Status
+from store import cid
+from store.store import Reader
+
+
+class PutObjectInput(Content):
+    bucket: Annotated[str, Label("Bucket")]
+    key: Annotated[str, Label("Key")]
+    body: Annotated[GuardedBody, Payload()]
+    if_match: Annotated[str | None, Header("If-Match")] = None
+    if_none_match: Annotated[str | None, Header("If-None-Match")] = None
+
+
+class PutObjectOutput(ChecksumHeaders):
+    etag: Annotated[str, Header("ETag")]
+    cid: Annotated[str, Header("Cid")]
+    checksum_type: Annotated[str | None, Header("x-amz-checksum-type")] = None
+
+
+class HeadObjectInput(ReadInput):
+    pass
+
+
+class HeadObjectOutput(Description):
+    status: Annotated[int, Status()]
+
+
+class GetObjectInput(ReadInput):
+    pass
+
+
+class GetObjectOutput(Description):
+    status: Annotated[int, Status()]
+    body: Annotated[bytes | Reader, Payload()]
+
+
+class DeleteObjectInput(Shape):
+    bucket: Annotated[str, Label("Bucket")]
+    key: Annotated[str, Label("Key")]
+    version_id: Annotated[str | None, Query("versionId")] = None
+    if_match: Annotated[str | None, Header("If-Match")] = None
+    if_match_last_modified_time: Annotated[
+        datetime | None, Header("x-amz-if-match-last-modified-time")
+    ] = None
+    if_match_size: Annotated[int | None, Header("x-amz-if-match-size")] = None
+
+
+class DeleteObjectOutput(Shape):
+    pass
+
+
+async def put_object(call: Call, ask: PutObjectInput) -> PutObjectOutput:
+    """Store a body under a key, whole or not at all; the last writer wins.
+
+    Without a checksum from the client CRC64NVME is computed, as AWS does.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
+
+    Raises ``MissingContentLength``, ``EntityTooLarge``, what ``attributes`` and
+    ``conditions.expect`` raise, what the body raises when it is not what was signed or announced,
+    and as ``Store.put``.
+    """
+    expect = conditions.expect(ask.if_match, ask.if_none_match)
+    kept = attributes(ask, call.config)
+    check_length(ask.body, call.config)
+    algorithm = ask.body.checksum_algorithm or checksums.DEFAULT
+    ask.body.also(algorithm)
+    staged = await call.store.stage(ask.body, profile=call.bucket.profile)
+    sums = {algorithm: checksums.text(algorithm, staged.digests)}
+    entry = await call.store.put(
+        call.bucket,
+        key_bytes(ask.key),
+        staged,
+        owner=call.caller.id,
+        attributes=replace(kept, checksums=sums, checksum_type=checksums.FULL_OBJECT),
+        expect=expect,
+    )
+    return PutObjectOutput(
+        etag=quote_etag(entry.etag),
+        cid=cid.text(entry.cid),
+        checksum_type=checksums.FULL_OBJECT,
+        **checksum_members(sums),
+    )
+
+
+async def get_object(call: Call, ask: GetObjectInput) -> GetObjectOutput:
+    """The bytes of an object, of a range of it, or of one part, and what is known about it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+
+    Raises as ``view``.
+    """
+    entry, span, said = view(call, ask)
+    body = call.store.open(entry, span.start, span.length) if span.length else b""
+    return GetObjectOutput(body=body, **said)
+
+
+async def head_object(call: Call, ask: HeadObjectInput) -> HeadObjectOutput:
+    """What GetObject would answer, without the bytes: ranges and parts included.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_HeadObject.html
+
+    Raises as ``view``.
+    """
+    return HeadObjectOutput(**view(call, ask).said)
+
+
+async def delete_object(call: Call, ask: DeleteObjectInput) -> DeleteObjectOutput:
+    """Remove a key; one that is not there is as good as removed, unless If-Match is given.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
+
+    Raises ``NoSuchVersion``, ``S3NotImplemented`` (conditions of directory buckets: to ignore one
+    would delete what the client wanted kept), and as ``Store.delete`` answers.
+    """
+    check_version(ask.key, ask.version_id)
+    if ask.if_match_last_modified_time is not None or ask.if_match_size is not None:
+        raise S3NotImplemented(Header="x-amz-if-match-size, x-amz-if-match-last-modified-time")
+    expect = conditions.expect(ask.if_match)
+    (refusal,) = await call.store.delete(call.bucket, [key_bytes(ask.key)], expects=[expect])
+    if refusal is not None:
+        raise refusal
+    return DeleteObjectOutput()
+
+
+def check_length(body: GuardedBody, config: Config) -> None:
+    """Raises ``MissingContentLength``, ``EntityTooLarge``."""
+    size = body.require_length()
+    if size > config.max_put_bytes:
+        raise EntityTooLarge(ProposedSize=size, MaxSizeAllowed=config.max_put_bytes)

@@ -1,0 +1,159 @@
+"""What a read means and what it says: the entry, the span of its bytes, the answer's headers.
+
+GetObject and HeadObject differ only in sending the bytes, so all they share is here.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any, NamedTuple
+
+from gateway import conditions, ranges
+from gateway.conditions import Conditions
+from gateway.errors import (
+    InvalidArgument,
+    InvalidPartNumber,
+    InvalidRequest,
+    NoSuchKey,
+    NoSuchVersion,
+)
+from gateway.naming import key_bytes
+from gateway.operation import Call
+from gateway.operations.members import check_part_number, checksum_members, description
+from gateway.ranges import Span
+from gateway.wire.shape import Header, Label, Query, Shape
+from store.records import Entry, ObjectPart
+
+NULL_VERSIONS = frozenset({"", "null"})
+"""The version id of an object in a bucket without versioning."""
+
+OVERRIDABLE = (
+    "cache_control",
+    "content_disposition",
+    "content_encoding",
+    "content_language",
+    "content_type",
+    "expires",
+)
+
+
+class ReadInput(Shape):
+    """The questions GetObject and HeadObject share."""
+
+    bucket: Annotated[str, Label("Bucket")]
+    key: Annotated[str, Label("Key")]
+    if_match: Annotated[str | None, Header("If-Match")] = None
+    if_modified_since: Annotated[datetime | None, Header("If-Modified-Since")] = None
+    if_none_match: Annotated[str | None, Header("If-None-Match")] = None
+    if_unmodified_since: Annotated[datetime | None, Header("If-Unmodified-Since")] = None
+    range: Annotated[str | None, Header("Range")] = None
+    response_cache_control: Annotated[str | None, Query("response-cache-control")] = None
+    response_content_disposition: Annotated[str | None, Query("response-content-disposition")] = (
+        None
+    )
+    response_content_encoding: Annotated[str | None, Query("response-content-encoding")] = None
+    response_content_language: Annotated[str | None, Query("response-content-language")] = None
+    response_content_type: Annotated[str | None, Query("response-content-type")] = None
+    response_expires: Annotated[str | None, Query("response-expires")] = None
+    version_id: Annotated[str | None, Query("versionId")] = None
+    part_number: Annotated[int | None, Query("partNumber")] = None
+    checksum_mode: Annotated[str | None, Header("x-amz-checksum-mode")] = None
+
+
+class View(NamedTuple):
+    """One read, decided."""
+
+    entry: Entry
+    span: Span
+    said: dict[str, Any]
+    """The answer's members by name, status included, body excluded."""
+
+
+def view(call: Call, ask: ReadInput) -> View:
+    """Decide a read: which object, whether at all, which bytes.
+
+    Raises ``NoSuchKey``, ``NoSuchVersion``, ``PreconditionFailed``, ``NotModified``,
+    ``InvalidRange``, ``InvalidPartNumber``, ``InvalidRequest``, ``InvalidArgument``.
+    """
+    overrides = _overrides(call, ask)
+    entry = current(call, ask.key, ask.version_id)
+    wanted = Conditions(
+        ask.if_match, ask.if_none_match, ask.if_modified_since, ask.if_unmodified_since
+    )
+    conditions.check_read(wanted, entry, call.now)
+    said = description(entry, call.config) | overrides
+    sums = entry.attributes.checksums
+    if ask.part_number is None:
+        span = ranges.requested(ask.range, entry.size)
+        # A checksum of the whole would make a client reject the piece it got.
+        sums = sums if span is None else {}
+    else:
+        parts = call.store.parts(entry)
+        span = _part(ask, ask.part_number, entry, parts)
+        if parts:
+            said["parts_count"] = len(parts)
+            sums = parts[ask.part_number - 1].checksums
+    said["status"] = 200
+    if span is not None and span.length:
+        said["status"] = 206
+        said["content_range"] = span.content_range(entry.size)
+    span = span or Span(0, entry.size)
+    said["content_length"] = span.length
+    if sums and (ask.checksum_mode or "").upper() == "ENABLED":
+        said |= checksum_members(sums)
+        said["checksum_type"] = entry.attributes.checksum_type
+    return View(entry, span, said)
+
+
+def current(call: Call, key: str, version_id: str | None = None) -> Entry:
+    """The entry a read is about. Raises ``NoSuchVersion``, ``NoSuchKey``."""
+    check_version(key, version_id)
+    entry = call.store.entry(call.bucket, key_bytes(key))
+    if entry is None:
+        raise NoSuchKey(Key=key)
+    return entry
+
+
+def check_version(key: str, version_id: str | None) -> None:
+    """Raises ``NoSuchVersion`` for every version but the null one."""
+    if version_id is not None and version_id not in NULL_VERSIONS:
+        raise NoSuchVersion(Key=key, VersionId=version_id)
+
+
+def _part(ask: ReadInput, number: int, entry: Entry, parts: Sequence[ObjectPart]) -> Span:
+    """The bytes of the ``number``-th part; an object that was put whole has one.
+
+    Parts count by position, so that 1 to x-amz-mp-parts-count reads every byte even when the
+    numbers they were uploaded under had gaps.
+    """
+    if ask.range is not None:
+        raise InvalidRequest("Cannot specify both Range header and partNumber query parameter")
+    check_part_number(number)
+    count = max(len(parts), 1)
+    if number > count:
+        raise InvalidPartNumber(ActualPartCount=count, PartNumberRequested=number)
+    if not parts:
+        return Span(0, entry.size)
+    return Span(sum(part.size for part in parts[: number - 1]), parts[number - 1].size)
+
+
+def _overrides(call: Call, ask: ReadInput) -> dict[str, str]:
+    """What response-* parameters put in the place of stored headers.
+
+    They can make a browser do anything with the answer, so only who signs may use them, and
+    nothing that would end the header line passes.
+    """
+    given = {
+        member: value
+        for member in OVERRIDABLE
+        if (value := getattr(ask, f"response_{member}")) is not None
+    }
+    if given and call.caller.access_key is None:
+        raise InvalidRequest(
+            "Request specific response headers cannot be used for anonymous GET requests."
+        )
+    for member, value in given.items():
+        if not value.isprintable():
+            raise InvalidArgument(
+                ArgumentName=f"response-{member.replace('_', '-')}", ArgumentValue=value
+            )
+    return given
