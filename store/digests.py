@@ -1,0 +1,70 @@
+"""Incremental hashes by name, and CRCs joined without the bytes they were made of.
+
+Names are the store's (``crc64nvme``), digests are raw bytes, CRCs big-endian as S3 writes them.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html
+"""
+
+import hashlib
+import zlib
+from collections.abc import Callable
+from typing import Protocol
+
+from awscrt import checksums  # type: ignore[import-untyped]  # ships no py.typed
+
+Buffer = bytes | bytearray | memoryview
+
+
+class Hasher(Protocol):
+    """Fed in order; ``digest`` may be asked at any time."""
+
+    def update(self, data: Buffer, /) -> None: ...
+
+    def digest(self) -> bytes: ...
+
+
+class _Crc:
+    def __init__(self, step: Callable[[Buffer, int], int], width: int) -> None:
+        self._step = step
+        self._width = width
+        self._value = 0
+
+    def update(self, data: Buffer, /) -> None:
+        self._value = self._step(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(self._width, "big")
+
+
+# zlib's CRC32 is twice as fast as awscrt's; awscrt's CRC32C and CRC64NVME run at memory speed.
+_NEW: dict[str, Callable[[], Hasher]] = {
+    "md5": lambda: hashlib.md5(usedforsecurity=False),
+    "sha1": lambda: hashlib.sha1(usedforsecurity=False),
+    "sha256": hashlib.sha256,
+    "crc32": lambda: _Crc(zlib.crc32, 4),
+    "crc32c": lambda: _Crc(checksums.crc32c, 4),
+    "crc64nvme": lambda: _Crc(checksums.crc64nvme, 8),
+}
+
+_COMBINE: dict[str, Callable[[int, int, int], int]] = {
+    "crc32": checksums.combine_crc32,
+    "crc32c": checksums.combine_crc32c,
+    "crc64nvme": checksums.combine_crc64nvme,
+}
+
+NAMES = frozenset(_NEW)
+
+
+def new(name: str) -> Hasher:
+    """A fresh hasher. Raises ``KeyError`` for a name that is not in ``NAMES``."""
+    return _NEW[name]()
+
+
+def combine(name: str, first: bytes, second: bytes, second_size: int) -> bytes:
+    """The CRC of two runs of bytes back to back, from their CRCs and the second one's length.
+
+    Raises ``KeyError`` for anything but the three CRCs: no other hash can be joined.
+    """
+    joined = _COMBINE[name](
+        int.from_bytes(first, "big"), int.from_bytes(second, "big"), second_size
+    )
+    return joined.to_bytes(len(first), "big")
