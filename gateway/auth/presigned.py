@@ -1,0 +1,131 @@
+"""The claim in a presigned URL: ``?X-Amz-Algorithm=…&X-Amz-Credential=…&X-Amz-Signature=…``.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+"""
+
+import re
+from datetime import datetime, timedelta
+
+from gateway.auth import payload
+from gateway.auth.canonical import ALGORITHM
+from gateway.auth.claim import (
+    MAX_SKEW,
+    Claim,
+    format_extra,
+    parse_scope,
+    parse_signed_headers,
+    parse_time,
+)
+from gateway.errors import (
+    AccessDenied,
+    AuthorizationQueryParametersError,
+    InvalidRequest,
+    S3Error,
+)
+from gateway.request import Headers, Query
+
+MAX_SECONDS = 604_800
+"""Seven days: https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-presigned-url.html"""
+
+REQUIRED = (
+    "X-Amz-Algorithm",
+    "X-Amz-Credential",
+    "X-Amz-Signature",
+    "X-Amz-Date",
+    "X-Amz-SignedHeaders",
+    "X-Amz-Expires",
+)
+_integer = re.compile(r"-?\d{1,12}", re.ASCII).fullmatch
+
+
+def read(query: Query, headers: Headers, now: datetime) -> Claim:
+    """The claim of a request that has SigV4 query parameters.
+
+    Raises ``AccessDenied`` (expired, not yet valid), ``AuthorizationQueryParametersError``,
+    ``InvalidRequest``.
+    """
+    _check_presence(query)
+    algorithm = query["X-Amz-Algorithm"]
+    if algorithm != ALGORITHM:
+        raise AuthorizationQueryParametersError(f'X-Amz-Algorithm only supports "{ALGORITHM}"')
+    scope = parse_scope(query["X-Amz-Credential"], malformed)
+    signed_headers = parse_signed_headers(query["X-Amz-SignedHeaders"], _malformed_list)
+    timestamp = query["X-Amz-Date"]
+    moment = parse_time(timestamp)
+    if moment is None:
+        raise AuthorizationQueryParametersError(
+            "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""
+        )
+    if timestamp[:8] != scope.day:
+        raise malformed(
+            f'Invalid credential date "{scope.day}". This date is not the same as X-Amz-Date:'
+            f' "{timestamp[:8]}".'
+        )
+    _check_window(moment, query["X-Amz-Expires"], now)
+    return Claim(
+        scope, signed_headers, query["X-Amz-Signature"], timestamp, _payload(query, headers)
+    )
+
+
+def malformed(detail: str, region: str | None = None) -> S3Error:
+    """AWS's words for a credential it cannot use; ``region``: the right one."""
+    text = f"Error parsing the X-Amz-Credential parameter; {detail}"
+    if region is None:
+        return AuthorizationQueryParametersError(text)
+    return AuthorizationQueryParametersError(text, Region=region)
+
+
+def _malformed_list(detail: str) -> S3Error:
+    return AuthorizationQueryParametersError(
+        f"Error parsing the X-Amz-SignedHeaders parameter; {detail}"
+    )
+
+
+def _check_presence(query: Query) -> None:
+    """Each parameter once: of two dates, one layer would sign the first, another obey the last."""
+    counts = {name: len(query.all(name)) for name in REQUIRED}
+    if any(count != 1 for count in counts.values()):
+        raise AuthorizationQueryParametersError(
+            "Query-string authentication version 4 requires the X-Amz-Algorithm,"
+            " X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and"
+            " X-Amz-Expires parameters."
+        )
+
+
+def _check_window(start: datetime, expires: str, now: datetime) -> None:
+    """Zero seconds is a well-formed URL that is always expired, as AWS has it."""
+    if not _integer(expires):
+        raise AuthorizationQueryParametersError("X-Amz-Expires should be a number")
+    seconds = int(expires)
+    if seconds < 0:
+        raise AuthorizationQueryParametersError("X-Amz-Expires must be non-negative")
+    if seconds > MAX_SECONDS:
+        raise AuthorizationQueryParametersError(
+            "X-Amz-Expires must be less than a week (in seconds); that is, the given"
+            " X-Amz-Expires must be less than 604800 seconds"
+        )
+    end = start + timedelta(seconds=seconds)
+    if start - now > MAX_SKEW:
+        raise _outside("Request is not valid yet", seconds, end, now)
+    if now > end or seconds == 0:
+        raise _outside("Request has expired", seconds, end, now)
+
+
+def _outside(text: str, seconds: int, end: datetime, now: datetime) -> S3Error:
+    refusal = AccessDenied(text)
+    refusal.extras["X-Amz-Expires"] = str(seconds)
+    refusal.extras["Expires"] = format_extra(end)
+    refusal.extras["ServerTime"] = format_extra(now)
+    return refusal
+
+
+def _payload(query: Query, headers: Headers) -> str:
+    """UNSIGNED-PAYLOAD unless the URL or a header says otherwise; both may not disagree.
+
+    Either way the value is part of the canonical request, so nobody can change it afterwards.
+    """
+    said = {value for name, value in query.pairs if name.lower() == "x-amz-content-sha256"}
+    said |= set(headers.all("x-amz-content-sha256"))
+    if len(said) > 1:
+        raise InvalidRequest("x-amz-content-sha256 was given twice, with different values")
+    return payload.check(said.pop()) if said else payload.UNSIGNED

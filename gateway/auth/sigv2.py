@@ -1,0 +1,173 @@
+"""Signature Version 2 in the query: ``?AWSAccessKeyId=…&Signature=…&Expires=…``.
+
+boto3 still presigns so for a custom endpoint in us-east-1. The header form is not served.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html
+
+V2 signs the path, a fixed list of subresources, ``x-amz-*``, Content-Type and Content-MD5; all
+other parameters may be added by anybody. So a URL naming a subresource outside that list is
+refused: it would turn a signed GetObject into another operation.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from datetime import UTC, datetime
+from operator import itemgetter
+from urllib.parse import unquote_to_bytes
+
+from gateway.auth.claim import format_extra
+from gateway.errors import AccessDenied
+from gateway.request import Headers, Query, Request
+
+PARAMETERS = ("AWSAccessKeyId", "Signature", "Expires")
+
+SIGNED_SUBRESOURCES = frozenset(
+    {
+        "accelerate",
+        "acl",
+        "analytics",
+        "cors",
+        "defaultObjectAcl",
+        "delete",
+        "inventory",
+        "lifecycle",
+        "location",
+        "logging",
+        "metrics",
+        "notification",
+        "object-lock",
+        "partNumber",
+        "policy",
+        "replication",
+        "requestPayment",
+        "response-cache-control",
+        "response-content-disposition",
+        "response-content-encoding",
+        "response-content-language",
+        "response-content-type",
+        "response-expires",
+        "restore",
+        "select",
+        "select-type",
+        "storageClass",
+        "tagging",
+        "torrent",
+        "uploadId",
+        "uploads",
+        "versionId",
+        "versioning",
+        "versions",
+        "website",
+    }
+)
+"""What clients sign (botocore's list; AWS's page names the older ones)."""
+
+UNSIGNED_SUBRESOURCES = frozenset(
+    {
+        "abac",
+        "annotation",
+        "attributes",
+        "encryption",
+        "intelligent-tiering",
+        "legal-hold",
+        "metadataAnnotationTable",
+        "metadataConfiguration",
+        "metadataInventoryTable",
+        "metadataJournalTable",
+        "metadataTable",
+        "ownershipControls",
+        "policyStatus",
+        "publicAccessBlock",
+        "renameObject",
+        "retention",
+        "session",
+    }
+)
+"""Subresources younger than V2: nobody signs them, so nobody may use them with it."""
+
+_epoch = re.compile(r"\d{1,11}", re.ASCII).fullmatch
+
+
+def check_window(query: Query, now: datetime) -> None:
+    """Raises ``AccessDenied`` when a parameter is missing, doubled or malformed, or too late."""
+    if any(len(query.all(name)) != 1 or not query[name] for name in PARAMETERS):
+        raise AccessDenied(
+            "Query-string authentication requires the Signature, Expires and AWSAccessKeyId"
+            " parameters"
+        )
+    expires = query["Expires"]
+    if not _epoch(expires):
+        raise AccessDenied(f"Invalid date (should be seconds since epoch): {expires}")
+    if now.timestamp() > int(expires):
+        end = datetime.fromtimestamp(int(expires), UTC)
+        raise AccessDenied(
+            "Request has expired", Expires=format_extra(end), ServerTime=format_extra(now)
+        )
+    unsigned = sorted({name for name, _ in query.pairs} & UNSIGNED_SUBRESOURCES)
+    if unsigned:
+        raise AccessDenied(
+            "There were parameters present in the request which were not signed",
+            ParametersNotSigned=", ".join(unsigned),
+        )
+
+
+def string_to_sign(request: Request) -> bytes:
+    """Method, the two content headers, Expires, ``x-amz-*`` headers and the resource, by lines."""
+    amz = _amz_headers(request)
+    lines = [
+        request.method,
+        _header(request, "content-md5"),
+        _header(request, "content-type"),
+        request.query["Expires"],
+        *(f"{name}:{value}" for name, value in sorted(amz.items())),
+    ]
+    return "\n".join(lines).encode("latin-1") + b"\n" + _resource(request)
+
+
+def signature(secret: str, message: bytes) -> str:
+    """Base64 of HMAC-SHA1, the only digest V2 has in queries."""
+    return base64.b64encode(hmac.digest(secret.encode(), message, hashlib.sha1)).decode()
+
+
+def _parameters(query: Query) -> list[tuple[str, str]]:
+    """Decoded to latin-1 text, names too: ``%61cl`` is ``acl`` to whoever looks for operations."""
+    return [(_decoded(name), _decoded(value)) for name, value in query.raw]
+
+
+def _decoded(raw: str) -> str:
+    return unquote_to_bytes(raw.encode("latin-1")).decode("latin-1") if "%" in raw else raw
+
+
+def _header(request: Request, name: str) -> str:
+    """The header as sent; botocore's presigner puts what it signed into the query as well."""
+    sent = request.headers.get(name)
+    if sent is not None:
+        return sent
+    return next((value for other, value in _parameters(request.query) if other == name), "")
+
+
+def _amz_headers(request: Request) -> dict[str, str]:
+    """All that arrived, unsigned ones too: those make the signature wrong, as they should."""
+    amz = _join(request.headers)
+    for name, value in _parameters(request.query):
+        if name.startswith("x-amz-"):
+            amz.setdefault(name, value.strip())
+    return amz
+
+
+def _join(headers: Headers) -> dict[str, str]:
+    joined: dict[str, str] = {}
+    for name, value in headers.pairs:
+        if name.startswith("x-amz-"):
+            joined[name] = f"{joined[name]},{value}" if name in joined else value
+    return joined
+
+
+def _resource(request: Request) -> bytes:
+    """The path as sent, below the bucket even when that came from the Host, and subresources."""
+    path = f"/{request.bucket}{request.path}" if request.virtual_host else request.path
+    subresources = [pair for pair in _parameters(request.query) if pair[0] in SIGNED_SUBRESOURCES]
+    subresources.sort(key=itemgetter(0))
+    text = "&".join(f"{name}={value}" if value else name for name, value in subresources)
+    return (f"{path}?{text}" if text else path).encode("latin-1")

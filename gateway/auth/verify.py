@@ -1,0 +1,196 @@
+"""verify: a request and the key table -> who sent it, and its body under guard.
+
+Nobody is anonymous by failing: only a request that carries no sign of authentication at all is.
+Order: mechanism, claim (form, clock, region), signature, key, then the headers of the body.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hmac import compare_digest
+from typing import Protocol
+
+from gateway.access import Caller
+from gateway.auth import canonical, header, presigned, sigv2
+from gateway.auth.aws_chunked import ChunkSigner
+from gateway.auth.body import GuardedBody, guard
+from gateway.auth.claim import MAX_TOKEN, Claim
+from gateway.config import Config
+from gateway.errors import (
+    AccessDenied,
+    InvalidAccessKeyId,
+    InvalidArgument,
+    InvalidRequest,
+    InvalidToken,
+    S3Error,
+    SignatureDoesNotMatch,
+)
+from gateway.request import Request
+from keys.access_key import AccessKey
+
+SIGV4_PARAMETERS = frozenset(
+    {
+        "x-amz-algorithm",
+        "x-amz-credential",
+        "x-amz-date",
+        "x-amz-expires",
+        "x-amz-signature",
+        "x-amz-signedheaders",
+    }
+)
+BOUND_BY_PAYLOAD = "x-amz-content-sha256"
+"""Needs no place in SignedHeaders: its value is the last line of the canonical request."""
+NO_SECRET = "0" * 40
+"""Signed with when there is no such key, so that both refusals cost the same."""
+
+
+class Keys(Protocol):
+    """Where access keys are looked up (``keys.table.Table``)."""
+
+    def find(self, key: str) -> AccessKey | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Who sent the request, and its body: not believed before it has been read to its end."""
+
+    caller: Caller
+    body: GuardedBody
+
+
+def verify(request: Request, keys: Keys, config: Config, now: datetime) -> Verified:
+    """Decide who sent a request. ``now`` is aware UTC.
+
+    Raises an ``S3Error`` unless the request is soundly signed by an enabled key, or anonymous.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-authenticating-requests.html
+    """
+    if len(request.headers.all("host")) != 1:
+        raise InvalidRequest("A request must have exactly one Host header")
+    mechanisms = _mechanisms(request)
+    if len(mechanisms) > 1:
+        raise InvalidArgument(
+            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature"
+            " query string parameter or the Authorization header should be specified",
+            ArgumentName="Authorization",
+        )
+    if not mechanisms:
+        return Verified(Caller(None), guard(request))
+    if mechanisms[0] == "sigv2":
+        return Verified(Caller(_sigv2(request, keys, config, now)), guard(request))
+    if mechanisms[0] == "header":
+        claim = header.read(request.headers, now)
+        refuse_region = header.malformed
+    else:
+        claim = presigned.read(request.query, request.headers, now)
+        refuse_region = presigned.malformed
+    region = claim.scope.region
+    if config.strict_region and region != config.region:
+        raise refuse_region(
+            f"the region '{region}' is wrong; expecting '{config.region}'", config.region
+        )
+    access_key, signer = _sigv4(request, claim, keys)
+    return Verified(Caller(access_key), guard(request, claim.payload, signer))
+
+
+def _mechanisms(request: Request) -> list[str]:
+    """Every way in which the request claims to be signed, complete or not."""
+    names = [name for name, _ in request.query.pairs]
+    lower = {name.lower() for name in names}
+    if "x-amz-security-token" in lower or "x-amz-security-token" in request.headers:
+        raise InvalidToken
+    found = ["header"] * len(request.headers.all("authorization"))
+    if not lower.isdisjoint(SIGV4_PARAMETERS):
+        found.append("presigned")
+    if "AWSAccessKeyId" in names or "Signature" in names or ("Expires" in names and not found):
+        found.append("sigv2")
+    return found
+
+
+def _find(key_id: str, keys: Keys) -> AccessKey | None:
+    """The key, if it exists and is enabled."""
+    if len(key_id) > MAX_TOKEN or not key_id.isascii():
+        return None
+    access_key = keys.find(key_id)
+    return access_key if access_key and access_key.enable else None
+
+
+def _sigv4(request: Request, claim: Claim, keys: Keys) -> tuple[AccessKey, ChunkSigner]:
+    headers = canonical.join_headers(request.headers.pairs)
+    _check_all_signed(headers, claim)
+    text = canonical.canonical_request(
+        request.method,
+        canonical.canonical_uri(request.path),
+        canonical.canonical_query(request.query.raw),
+        headers,
+        claim.signed_headers,
+        claim.payload,
+    )
+    scope = claim.scope
+    message = canonical.string_to_sign(claim.timestamp, str(scope), text)
+    access_key = _find(scope.key_id, keys)
+    if access_key:
+        key = canonical.signing_key(scope.key_id, access_key.secret, scope.day, scope.region)
+    else:
+        key = canonical.signing_key("", NO_SECRET, scope.day, "")
+    expected = key.sign(message)
+    same = _same(expected, claim.signature)
+    if access_key is None:
+        raise InvalidAccessKeyId(AWSAccessKeyId=scope.key_id)
+    if not same:
+        raise _mismatch(scope.key_id, claim.signature, message, text)
+    return access_key, ChunkSigner(key, claim.timestamp, str(scope), expected)
+
+
+def _check_all_signed(headers: Mapping[str, str], claim: Claim) -> None:
+    """An ``x-amz-*`` header outside the signature was added by somebody else on the way."""
+    unsigned = [
+        name
+        for name in headers
+        if name.startswith("x-amz-")
+        and name not in claim.signed_headers
+        and name != BOUND_BY_PAYLOAD
+    ]
+    if unsigned:
+        raise AccessDenied(
+            "There were headers present in the request which were not signed",
+            HeadersNotSigned=", ".join(sorted(unsigned)),
+        )
+
+
+def _sigv2(request: Request, keys: Keys, config: Config, now: datetime) -> AccessKey:
+    if not config.sigv2:
+        raise InvalidRequest(header.UNSUPPORTED_MECHANISM)
+    sigv2.check_window(request.query, now)
+    key_id, given = request.query["AWSAccessKeyId"], request.query["Signature"]
+    message = sigv2.string_to_sign(request)
+    access_key = _find(key_id, keys)
+    same = _same(sigv2.signature(access_key.secret if access_key else NO_SECRET, message), given)
+    if access_key is None:
+        raise InvalidAccessKeyId(AWSAccessKeyId=key_id)
+    if not same:
+        raise _mismatch(key_id, given, message)
+    return access_key
+
+
+def _same(expected: str, given: str) -> bool:
+    return compare_digest(expected.encode(), given.encode("utf-8", "backslashreplace"))
+
+
+def _mismatch(key_id: str, given: str, message: bytes, request: bytes | None = None) -> S3Error:
+    """What we signed, so that a developer sees where it differs from what they signed."""
+    refusal = SignatureDoesNotMatch(
+        AWSAccessKeyId=key_id,
+        StringToSign=_shown(message),
+        SignatureProvided=given,
+        StringToSignBytes=message.hex(" "),
+    )
+    if request is not None:
+        refusal.extras["CanonicalRequest"] = _shown(request)
+        refusal.extras["CanonicalRequestBytes"] = request.hex(" ")
+    return refusal
+
+
+def _shown(text: bytes) -> str:
+    """Text that an XML document can hold, whatever the client sent."""
+    decoded = text.decode("utf-8", "replace")
+    return "".join([c if c >= " " or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in decoded])
