@@ -1,59 +1,181 @@
-"""Config: one row per setting - name, default, help. Nothing else in the gateway has a setting."""
+"""Config: one row per setting - name, default, bounds, help. Nothing else in the gateway has one.
 
-from dataclasses import dataclass, field
+Where the values come from is ``settings``'s business.
+"""
+
+import ipaddress
+import math
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from store.unixfs import PROFILES
 
-def row(default: Any, help: str) -> Any:
-    """A setting: its default (units are in its name) and what it does."""
-    return field(default=default, metadata={"help": help})
+CANNED_ACLS = ("private", "public-read", "public-read-write")
+_METADATA_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+
+
+class BadSetting(ValueError):
+    """A setting that cannot be; the text names it and says what would do."""
+
+
+def row(
+    default: object,
+    help: str,
+    *,
+    least: float | None = None,
+    most: float | None = None,
+    one_of: Collection[str] = (),
+) -> Any:  # noqa: ANN401 - it stands where a value of any row's type does
+    """A setting: its default (units are in its name), what it does, and what it may be."""
+    bounds = {"least": least, "most": most, "one_of": tuple(one_of)}
+    return field(default=default, metadata={"help": help, **bounds})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
-    """All settings, final and checked. ``S3GW_<NAME>`` and ``--<name>`` map by name."""
+    """All settings, final and checked. ``S3GW_<NAME>`` and ``--<name>`` map by name.
+
+    Raises ``BadSetting``.
+    """
 
     data_dir: Path = row(Path("data"), "directory that holds everything")
-    listen: str = row("127.0.0.1:9000", "HOST:PORT to answer on")
-    workers: int = row(0, "worker processes; 0 means one per CPU, at most 4")
+    listen: str = row("127.0.0.1:9000", "HOST:PORT to answer on; port 0 takes a free one")
+    workers: int = row(0, "worker processes; 0 means one per CPU, at most 4", least=0, most=256)
     region: str = row("us-east-1", "region the gateway says it is in")
     strict_region: bool = row(False, "refuse signatures made for another region")
     base_domains: tuple[str, ...] = row(
         ("localhost", "s3.localhost"), "BUCKET.<domain> addresses a bucket (virtual-host style)"
     )
     default_bucket_acl: str = row(
-        "", "ACL of a bucket created without one; empty: public-read on loopback, else refuse to start"
+        "",
+        "ACL of a bucket created without one; empty: public-read on loopback, else refuse to start",
+        one_of=("", *CANNED_ACLS),
     )
     block_public: bool = row(False, "ignore every public ACL: only owners get in")
     content_hash_metadata: tuple[str, ...] = row(
         ("cid", "btfs-hash"), "object metadata names under which the CID is shown"
     )
-    import_profile: str = row("unixfs-v1-2025", "UnixFS profile of new buckets")
+    import_profile: str = row(
+        "unixfs-v1-2025", "UnixFS profile of new buckets", one_of=PROFILES.keys()
+    )
     sigv2: bool = row(True, "verify SigV2 presigned URLs (boto3's default in us-east-1)")
-    durability: str = row("commit", "commit, interval or none: what a 200 promises")
-    inline_bytes: int = row(16 * 1024, "bodies up to this size live in the database")
-    segment_bytes: int = row(1 << 30, "size at which a segment file is closed")
-    trash_grace_seconds: float = row(60.0, "freed bytes stay on disk this long")
-    collect_seconds: float = row(30.0, "pause between two rounds of the collector")
-    upload_days: float = row(7.0, "unfinished multipart uploads are dropped after this")
-    keepalive_seconds: float = row(60.0, "an idle connection is closed after this")
-    header_seconds: float = row(20.0, "a request head must be complete within this")
-    body_idle_seconds: float = row(30.0, "a body that stalls this long is cut off")
-    body_bytes_per_second: int = row(1024, "a body slower than this after 60 s is cut off")
-    drain_seconds: float = row(10.0, "how long a stopping server waits for running requests")
-    max_header_bytes: int = row(16 * 1024, "request head limit")
-    max_connections: int = row(0, "per worker; 0 means the descriptor limit less a reserve")
-    max_object_bytes: int = row(5 * 1024**4, "object size limit")
-    max_put_bytes: int = row(5 * 1024**3, "limit of one PUT or part")
+    durability: str = row(
+        "commit",
+        "commit, interval or none: what a 200 promises",
+        one_of=("commit", "interval", "none"),
+    )
+    inline_bytes: int = row(
+        16 * 1024, "bodies up to this size live in the database", least=0, most=1 << 20
+    )
+    segment_bytes: int = row(
+        1 << 30, "size at which a segment file is closed", least=1 << 12, most=1 << 42
+    )
+    trash_grace_seconds: float = row(60.0, "freed bytes stay on disk this long", least=0)
+    collect_seconds: float = row(30.0, "pause between two rounds of the collector", least=0.01)
+    upload_days: float = row(7.0, "unfinished multipart uploads are dropped after this", least=0)
+    keepalive_seconds: float = row(60.0, "an idle connection is closed after this", least=0.1)
+    header_seconds: float = row(20.0, "a request head must be complete within this", least=0.1)
+    body_idle_seconds: float = row(30.0, "a body that stalls this long is cut off", least=0.1)
+    body_bytes_per_second: int = row(1024, "a body slower than this after 60 s is cut off", least=1)
+    drain_seconds: float = row(
+        10.0, "how long a stopping server waits for running requests", least=0
+    )
+    max_header_bytes: int = row(16 * 1024, "request head limit", least=1024, most=1 << 20)
+    max_connections: int = row(
+        0, "per worker; 0 means the descriptor limit less a reserve", least=0
+    )
+    max_object_bytes: int = row(5 * 1024**4, "object size limit", least=1, most=5 * 1024**4)
+    max_put_bytes: int = row(5 * 1024**3, "limit of one PUT or part", least=1, most=5 * 1024**3)
     tls_cert: Path | None = row(None, "PEM certificate chain; with tls_key turns TLS on")
     tls_key: Path | None = row(None, "PEM private key")
-    tls: str = row("", "auto: make a self-signed certificate and print its fingerprint")
-    log_format: str = row("logfmt", "logfmt or json")
-    log_level: str = row("INFO", "DEBUG, INFO, WARNING or ERROR")
+    tls: str = row(
+        "",
+        "auto: make a self-signed certificate and print its fingerprint",
+        one_of=("", "auto"),
+    )
+    log_format: str = row("logfmt", "logfmt or json", one_of=("logfmt", "json"))
+    log_level: str = row(
+        "INFO", "DEBUG, INFO, WARNING or ERROR", one_of=("DEBUG", "INFO", "WARNING", "ERROR")
+    )
     cors_allow_origin: tuple[str, ...] = row((), "origins browsers may call from; * for all")
     cors_allow_methods: tuple[str, ...] = row((), "methods allowed by CORS")
     cors_allow_headers: tuple[str, ...] = row((), "request headers allowed by CORS")
     cors_expose_headers: tuple[str, ...] = row((), "response headers shown to scripts")
     s3_compatible_api: bool = row(True, "BTIP-25 S3CompatibleAPI.Enable: answer S3 at all")
-    master_key_file: Path | None = row(None, "key that seals the secrets; default DATA_DIR/master.key")
+    master_key_file: Path | None = row(
+        None, "key that seals the secrets; default DATA_DIR/master.key"
+    )
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            _check_bounds(each.name, getattr(self, each.name), **each.metadata)
+        host, _ = address(self.listen)
+        if not self.region or not self.region.isascii() or set(self.region) & set("/, "):
+            raise BadSetting(f"region: {self.region!r} cannot be part of a signature")
+        for name in self.content_hash_metadata:
+            if not _METADATA_NAME.fullmatch(name):
+                raise BadSetting(f"content_hash_metadata: {name!r} is no metadata name")
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise BadSetting("tls_cert and tls_key go together")
+        if self.tls and self.tls_cert is not None:
+            raise BadSetting("tls = auto makes a certificate; leave tls_cert and tls_key out")
+        if not self.default_bucket_acl:
+            object.__setattr__(self, "default_bucket_acl", _unsaid_acl(host))
+
+    @property
+    def secure(self) -> bool:
+        """The listener speaks TLS."""
+        return bool(self.tls) or self.tls_cert is not None
+
+
+def address(listen: str) -> tuple[str, int]:
+    """``127.0.0.1:9000``, ``[::1]:9000`` or ``:9000`` (every IPv4 address) as host and port.
+
+    Raises ``BadSetting``.
+    """
+    host, colon, port = listen.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    if not colon or not port.isdecimal() or int(port) > 65535 or (":" in host and not bracketed):
+        raise BadSetting(f"listen: {listen!r} is not HOST:PORT (or [IPv6]:PORT)")
+    return host.strip("[]") or "0.0.0.0", int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Only this machine can reach it. A name other than localhost is never taken for that."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _unsaid_acl(host: str) -> str:
+    """BTIP-25 "Access Control Lists (ACLs)": public-read, where only this machine can see it."""
+    if is_loopback(host):
+        return "public-read"
+    raise BadSetting(
+        f"default_bucket_acl: listening on {host}, which others can reach, needs a decision."
+        " BTIP-25's default makes new buckets readable by everyone; say"
+        " --default-bucket-acl private (or public-read), or set S3GW_DEFAULT_BUCKET_ACL"
+    )
+
+
+def _check_bounds(
+    name: str,
+    value: object,
+    *,
+    help: str,
+    least: float | None,
+    most: float | None,
+    one_of: tuple[str, ...],
+) -> None:
+    if one_of and value not in one_of:
+        known = ", ".join(each or '""' for each in one_of)
+        raise BadSetting(f"{name}: {value!r} is not one of {known}")
+    if isinstance(value, int | float):
+        if not math.isfinite(value) or (least is not None and value < least):
+            raise BadSetting(f"{name}: {value} is too small; the least is {least}")
+        if most is not None and value > most:
+            raise BadSetting(f"{name}: {value} is too large; the most is {most}")

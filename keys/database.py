@@ -65,6 +65,7 @@ def connect(path: Path) -> sqlite3.Connection:
         uri=True,
         timeout=WRITE_WAIT_SECONDS,
         isolation_level=None,
+        check_same_thread=False,  # SQLite serializes; a test closes what its server thread opened
     )
     for name, (value, expected) in _PRAGMAS.items():
         connection.execute(f"PRAGMA {name} = {value}")

@@ -25,7 +25,7 @@ MASTER_KEY_NAME = "master.key"
 class Table:
     """The access keys in ``directory/keys.sqlite``, sealed under ``directory/master.key``.
 
-    For one thread. Not to be carried across a fork.
+    ``find`` belongs to one thread, the verbs to one thread. Not to be carried across a fork.
     """
 
     def __init__(
