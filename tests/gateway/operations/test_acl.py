@@ -1,0 +1,345 @@
+"""PutBucketAcl, GetBucketAcl, GetObjectAcl, and what an ACL means to the three callers."""
+
+import pytest
+from botocore.exceptions import ClientError
+
+from gateway.errors import (
+    AccessDenied,
+    InvalidArgument,
+    MalformedACLError,
+    S3NotImplemented,
+)
+from gateway.naming import Owner, canonical_id, owner
+from gateway.operations.acl import (
+    ALL_USERS,
+    AccessControlPolicy,
+    Grant,
+    Grantee,
+    canned,
+    grants,
+)
+
+ACLS = ("private", "public-read", "public-read-write")
+EVERYBODY = {"Type": "Group", "URI": ALL_USERS}
+AUTHENTICATED = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
+
+
+def refusal(call, **arguments) -> tuple[str, int]:
+    """Code and status of the error a call ends with."""
+    with pytest.raises(ClientError) as refused:
+        call(**arguments)
+    answer = refused.value.response
+    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def holder(key: str) -> dict:
+    return {"Type": "CanonicalUser", "ID": canonical_id(key), "DisplayName": key}
+
+
+def expected_grants(acl: str, key: str) -> list[dict]:
+    public = {"private": [], "public-read": ["READ"], "public-read-write": ["READ", "WRITE"]}
+    return [
+        {"Grantee": holder(key), "Permission": "FULL_CONTROL"},
+        *({"Grantee": EVERYBODY, "Permission": permission} for permission in public[acl]),
+    ]
+
+
+# --- documents, without a server -----------------------------------------------------------------
+
+
+def grant(permission: str | None = "READ", **grantee: str) -> Grant:
+    return Grant(grantee=Grantee(**grantee), permission=permission)
+
+
+ME = owner("me")
+
+
+def policy(*granted: Grant, of: Owner | None = ME) -> AccessControlPolicy:
+    return AccessControlPolicy(owner=of, grants=granted)
+
+
+MINE = grant("FULL_CONTROL", type="CanonicalUser", id=canonical_id("me"))
+READ = grant("READ", type="Group", uri=ALL_USERS)
+WRITE = grant("WRITE", type="Group", uri=ALL_USERS)
+
+
+@pytest.mark.parametrize("acl", ACLS)
+def test_the_grants_of_a_canned_acl_are_that_acl(acl):
+    assert canned(policy(*grants(acl, "me")), "me") == acl
+
+
+@pytest.mark.parametrize(
+    ("granted", "acl"),
+    [
+        ((MINE,), "private"),
+        ((READ, MINE), "public-read"),
+        ((WRITE, READ, MINE), "public-read-write"),
+        ((MINE, READ, READ), "public-read"),
+    ],
+)
+def test_the_order_of_grants_does_not_matter(granted, acl):
+    assert canned(policy(*granted), "me") == acl
+
+
+@pytest.mark.parametrize(
+    "granted",
+    [
+        (),
+        (READ,),
+        (MINE, WRITE),
+        (MINE, grant("FULL_CONTROL", type="Group", uri=ALL_USERS)),
+        (MINE, grant("READ_ACP", type="Group", uri=ALL_USERS)),
+        (MINE, grant("READ", type="Group", uri=AUTHENTICATED)),
+        (MINE, grant("READ", type="CanonicalUser", id=canonical_id("other"))),
+        (MINE, grant("READ", type="AmazonCustomerByEmail", email_address="a@example.com")),
+        (grant("READ", type="CanonicalUser", id=canonical_id("me")),),
+    ],
+)
+def test_grants_that_are_no_canned_acl_are_not_implemented(granted):
+    with pytest.raises(S3NotImplemented):
+        canned(policy(*granted), "me")
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        AccessControlPolicy(),
+        policy(MINE, of=None),
+        policy(MINE, of=Owner(display_name="me")),
+        policy(MINE, Grant(permission="READ")),
+        policy(MINE, grant("READ", uri=ALL_USERS)),
+        policy(MINE, grant("READ", type="Robot", uri=ALL_USERS)),
+        policy(MINE, grant("READ", type="Group")),
+        policy(MINE, grant("READ", type="CanonicalUser", uri=ALL_USERS)),
+        policy(MINE, grant("EVERYTHING", type="Group", uri=ALL_USERS)),
+        policy(MINE, grant(None, type="Group", uri=ALL_USERS)),
+    ],
+)
+def test_a_document_that_says_too_little_is_malformed(document):
+    with pytest.raises(MalformedACLError):
+        canned(document, "me")
+
+
+def test_an_unknown_group_is_an_invalid_argument():
+    with pytest.raises(InvalidArgument):
+        canned(policy(MINE, grant("READ", type="Group", uri="http://example.com/all")), "me")
+
+
+def test_an_acl_cannot_give_the_bucket_away():
+    with pytest.raises(AccessDenied):
+        canned(policy(MINE, of=owner("other")), "me")
+
+
+# --- refused, missing, success -------------------------------------------------------------------
+
+CALLS = {
+    "get_bucket_acl": {},
+    "put_bucket_acl": {"ACL": "public-read"},
+    "get_object_acl": {"Key": "key"},
+}
+
+
+@pytest.mark.parametrize("operation", CALLS)
+@pytest.mark.parametrize("acl", ACLS)
+def test_acls_are_the_owners_alone(acl, operation, new_bucket, s3, stranger, anonymous):
+    bucket = new_bucket(ACL=acl)
+    s3.put_object(Bucket=bucket, Key="key", Body=b"")
+
+    for client in (stranger, anonymous):
+        call = getattr(client, operation)
+        assert refusal(call, Bucket=bucket, **CALLS[operation]) == ("AccessDenied", 403)
+    getattr(s3, operation)(Bucket=bucket, **CALLS[operation])
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_a_bucket_that_is_not_there_has_no_acl(operation, s3, stranger, anonymous):
+    for client in (s3, stranger, anonymous):
+        call = getattr(client, operation)
+        refused = refusal(call, Bucket="never-made", **CALLS[operation])
+        assert refused == ("NoSuchBucket", 404)
+
+
+def test_an_object_that_is_not_there_has_no_acl(bucket, s3):
+    assert refusal(s3.get_object_acl, Bucket=bucket, Key="none") == ("NoSuchKey", 404)
+
+
+# --- PutBucketAcl and GetBucketAcl ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("acl", ACLS)
+def test_a_canned_acl_is_put_and_got_as_its_grants(acl, bucket, s3, gateway):
+    s3.put_bucket_acl(Bucket=bucket, ACL=acl)
+
+    answer = s3.get_bucket_acl(Bucket=bucket)
+    assert answer["Owner"] == {
+        "ID": canonical_id(gateway.owner.key),
+        "DisplayName": gateway.owner.key,
+    }
+    assert answer["Grants"] == expected_grants(acl, gateway.owner.key)
+
+
+@pytest.mark.parametrize("acl", ACLS)
+def test_what_get_answers_can_be_put(acl, new_bucket, s3, gateway):
+    read = s3.get_bucket_acl(Bucket=new_bucket(ACL=acl))
+    bucket = new_bucket(ACL="private" if acl != "private" else "public-read")
+
+    document = {"Owner": read["Owner"], "Grants": read["Grants"]}
+    s3.put_bucket_acl(Bucket=bucket, AccessControlPolicy=document)
+
+    assert gateway.store.bucket(bucket).acl == acl
+
+
+@pytest.mark.parametrize("before", ACLS)
+def test_defect_10_other_grants_never_become_public_read(before, new_bucket, s3, gateway):
+    """go-btfs: PutBucketAcl with a grants body, or without a header, sets public-read."""
+    bucket = new_bucket(ACL=before)
+    mine = expected_grants("private", gateway.owner.key)
+    document = {
+        "Owner": {"ID": canonical_id(gateway.owner.key)},
+        "Grants": [*mine, {"Grantee": holder("somebody"), "Permission": "READ"}],
+    }
+
+    refused = refusal(s3.put_bucket_acl, Bucket=bucket, AccessControlPolicy=document)
+    assert refused == ("NotImplemented", 501)
+    refused = refusal(s3.put_bucket_acl, Bucket=bucket)
+    assert refused == ("MissingSecurityHeader", 400)
+    assert gateway.store.bucket(bucket).acl == before
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"ACL": "log-delivery-write"}, ("InvalidArgument", 400)),
+        ({"ACL": "PUBLIC-READ"}, ("InvalidArgument", 400)),
+        ({"ACL": "authenticated-read"}, ("NotImplemented", 501)),
+        ({"GrantRead": f"uri={ALL_USERS}"}, ("NotImplemented", 501)),
+        ({"GrantRead": f"uri={ALL_USERS}", "ACL": "private"}, ("InvalidRequest", 400)),
+        ({"AccessControlPolicy": {"Grants": []}}, ("MalformedACLError", 400)),
+        ({"AccessControlPolicy": {"Grants": []}, "ACL": "private"}, ("UnexpectedContent", 400)),
+        (
+            {"AccessControlPolicy": {"Grants": [], "Owner": {"ID": canonical_id("other")}}},
+            ("AccessDenied", 403),
+        ),
+    ],
+)
+def test_an_acl_that_is_refused_changes_nothing(options, expected, bucket, s3, gateway):
+    assert refusal(s3.put_bucket_acl, Bucket=bucket, **options) == expected
+    assert gateway.store.bucket(bucket).acl == "private"
+
+
+def test_a_document_that_is_no_xml_is_a_malformed_acl(bucket, s3):
+    def scramble(request, **_):
+        request.data = b"<AccessControlPolicy><Owner>"
+
+    s3.meta.events.register("before-sign.s3.PutBucketAcl", scramble)
+    try:
+        document = {"Grants": [], "Owner": {"ID": "x"}}
+        refused = refusal(s3.put_bucket_acl, Bucket=bucket, AccessControlPolicy=document)
+    finally:
+        s3.meta.events.unregister("before-sign.s3.PutBucketAcl", scramble)
+
+    assert refused == ("MalformedACLError", 400)
+
+
+def test_a_changed_acl_holds_from_the_next_request(bucket, s3, anonymous):
+    s3.put_object(Bucket=bucket, Key="key", Body=b"body")
+    assert refusal(anonymous.get_object, Bucket=bucket, Key="key") == ("AccessDenied", 403)
+
+    s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
+    assert anonymous.get_object(Bucket=bucket, Key="key")["Body"].read() == b"body"
+
+    s3.put_bucket_acl(Bucket=bucket, ACL="private")
+    assert refusal(anonymous.get_object, Bucket=bucket, Key="key") == ("AccessDenied", 403)
+
+
+# --- what an ACL opens, through the server -------------------------------------------------------
+
+READS = {
+    "get_object": {"Key": "key"},
+    "head_object": {"Key": "key"},
+    "list_objects": {},
+    "list_objects_v2": {},
+    "head_bucket": {},
+}
+WRITES = {
+    "put_object": {"Key": "key", "Body": b"new"},
+    "delete_object": {"Key": "other"},
+    "delete_objects": {"Delete": {"Objects": [{"Key": "other"}]}},
+    "create_multipart_upload": {"Key": "key"},
+}
+
+
+@pytest.mark.parametrize("operation", [*READS, *WRITES])
+@pytest.mark.parametrize("acl", ACLS)
+def test_what_others_may_do_in_a_bucket(acl, operation, new_bucket, s3, stranger, anonymous):
+    bucket = new_bucket(ACL=acl)
+    s3.put_object(Bucket=bucket, Key="key", Body=b"body")
+    open_to_all = acl == "public-read-write" or (acl == "public-read" and operation in READS)
+
+    for client in (stranger, anonymous):
+        call, options = getattr(client, operation), (READS | WRITES)[operation]
+        if open_to_all:
+            call(Bucket=bucket, **options)
+        else:
+            assert refusal(call, Bucket=bucket, **options)[1] == 403
+
+
+def test_a_caller_who_may_not_list_learns_nothing_about_keys(bucket, s3, stranger, anonymous):
+    s3.put_object(Bucket=bucket, Key="there", Body=b"")
+
+    for client in (stranger, anonymous):
+        there = refusal(client.get_object, Bucket=bucket, Key="there")
+        missing = refusal(client.get_object, Bucket=bucket, Key="missing")
+        assert there == missing == ("AccessDenied", 403)
+
+
+def test_a_caller_who_may_list_is_told_a_key_is_missing(public_bucket, stranger, anonymous):
+    for client in (stranger, anonymous):
+        refused = refusal(client.get_object, Bucket=public_bucket, Key="missing")
+        assert refused == ("NoSuchKey", 404)
+
+
+# --- an object's own ACL -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("bucket_acl", ACLS)
+@pytest.mark.parametrize("object_acl", ["private", "public-read"])
+def test_an_object_may_be_more_or_less_open_than_its_bucket(
+    object_acl, bucket_acl, new_bucket, s3, stranger, anonymous
+):
+    bucket = new_bucket(ACL=bucket_acl)
+    s3.put_object(Bucket=bucket, Key="key", Body=b"body", ACL=object_acl)
+
+    for client in (stranger, anonymous):
+        if object_acl == "public-read":
+            assert client.get_object(Bucket=bucket, Key="key")["Body"].read() == b"body"
+        else:
+            refused = refusal(client.get_object, Bucket=bucket, Key="key")
+            assert refused == ("AccessDenied", 403)
+    assert s3.get_object(Bucket=bucket, Key="key")["Body"].read() == b"body"
+
+
+@pytest.mark.parametrize("acl", ACLS)
+def test_without_its_own_acl_an_object_shows_its_buckets(acl, new_bucket, s3, gateway):
+    bucket = new_bucket(ACL=acl)
+    s3.put_object(Bucket=bucket, Key="key", Body=b"")
+
+    answer = s3.get_object_acl(Bucket=bucket, Key="key")
+    assert answer["Owner"]["DisplayName"] == gateway.owner.key
+    assert answer["Grants"] == expected_grants(acl, gateway.owner.key)
+
+
+def test_an_object_shows_its_own_acl_and_its_writer(new_bucket, s3, stranger, gateway):
+    bucket = new_bucket(ACL="public-read-write")
+    stranger.put_object(Bucket=bucket, Key="key", Body=b"", ACL="public-read")
+
+    answer = s3.get_object_acl(Bucket=bucket, Key="key", VersionId="null")
+    assert answer["Owner"]["DisplayName"] == gateway.stranger.key
+    assert answer["Grants"] == expected_grants("public-read", gateway.stranger.key)
+
+
+def test_there_is_only_the_null_version(bucket, s3):
+    s3.put_object(Bucket=bucket, Key="key", Body=b"")
+
+    refused = refusal(s3.get_object_acl, Bucket=bucket, Key="key", VersionId="abc")
+    assert refused == ("NoSuchVersion", 404)
