@@ -1,0 +1,114 @@
+"""Commands about bytes and names: cid, stats, status, gc."""
+
+from pathlib import Path
+from typing import IO
+
+import click
+import msgspec
+
+from gateway.commands import display
+from gateway.commands.options import as_json, machine, with_settings
+from gateway.settings import Settings
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
+@with_settings
+@as_json
+@click.option("--profile", help="UnixFS profile; default: that of new buckets (import_profile)")
+def cid(settings: Settings, files: tuple[Path, ...], as_json: bool, profile: str | None) -> None:
+    """The CID each FILE would get; - reads standard input. Stores nothing."""
+    from gateway.config import BadSetting
+    from store.unixfs import PROFILES
+
+    name = profile or settings.values["import_profile"]
+    if name not in PROFILES:
+        raise BadSetting(f"profile {name!r} is not one of {', '.join(PROFILES)}")
+    for path in files:
+        with click.open_file(str(path), "rb") as file:
+            found = _cid(file, name)
+        if as_json:
+            display.document({"file": str(path), "cid": found})
+        else:
+            click.echo(found if len(files) == 1 else f"{found}  {path}")
+
+
+def _cid(file: IO[bytes], profile_name: str) -> str:
+    """Streams: one chunk and 32 bytes for each leaf in memory."""
+    from store import cid as cids
+    from store.unixfs import PROFILES, leaf_digest, root
+
+    profile = PROFILES[profile_name]
+    leaves, size, buffer = bytearray(), 0, bytearray(profile.chunk)
+    while True:
+        filled = _fill(file, buffer)
+        if filled or not leaves:  # an empty file has one leaf, empty
+            leaves += leaf_digest(profile, memoryview(buffer)[:filled])
+        size += filled
+        if filled < len(buffer):
+            return cids.text(root(profile, bytes(leaves), size))
+
+
+def _fill(file: IO[bytes], buffer: bytearray) -> int:
+    """Pipes give less than asked; a leaf is full unless the file has ended."""
+    filled = 0
+    while filled < len(buffer):
+        data = file.read(len(buffer) - filled)
+        if not data:
+            break
+        buffer[filled : filled + len(data)] = data
+        filled += len(data)
+    return filled
+
+
+@click.command()
+@with_settings
+@as_json
+def stats(settings: Settings, as_json: bool) -> None:
+    """What is stored, what it takes on disk, and how much was stored once instead of twice."""
+    from gateway.commands.offline import counted
+
+    found = counted(settings.data_dir)
+    held = found.inline_bytes + found.segment_bytes
+    ratio = round(found.logical_bytes / held, 3) if held else 1.0
+    rows = msgspec.to_builtins(found) | {"physical_bytes": held, "dedup_ratio": ratio}
+    if machine(as_json):
+        display.document(rows)
+    else:
+        display.table(("what", "count"), list(rows.items()))
+
+
+@click.command()
+@with_settings
+@as_json
+def status(settings: Settings, as_json: bool) -> None:
+    """Which buckets others can read or change, and why."""
+    from gateway.commands.offline import all_buckets
+
+    config = settings.config()
+    rows = [
+        {"bucket": each.name, "owner": each.owner, "acl": each.acl, "why": _why(each.acl)}
+        for each in all_buckets(settings.data_dir)
+        if each.acl != "private" and not config.block_public
+    ]
+    if machine(as_json):
+        display.document(
+            {
+                "new_buckets": config.default_bucket_acl,
+                "block_public": config.block_public,
+                "public_buckets": rows,
+            }
+        )
+        return
+    click.echo(f"new buckets: {config.default_bucket_acl}")
+    if config.block_public:
+        click.echo("block_public is on: every public ACL is ignored")
+    elif rows:
+        display.table(tuple(rows[0]), [list(each.values()) for each in rows])
+    else:
+        click.echo("no bucket is public")
+
+
+def _why(acl: str) -> str:
+    can = "read and change" if acl == "public-read-write" else "read"
+    return f"its ACL {acl} lets everyone {can} its objects and list them"

@@ -1,0 +1,167 @@
+"""Worker: one process that answers, from its socket and settings to its orderly end.
+
+The supervisor forks workers; a server with one worker runs it in its own process.
+"""
+
+import asyncio
+import gc
+import logging
+import os
+import resource
+import signal
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from socket import socket
+
+import uvloop
+
+from gateway import app, logs, tls
+from gateway.config import BadSetting, Config
+from keys.access_key import AccessKey
+from keys.errors import KeysError
+from keys.table import Table
+from store.errors import BucketExists, StoreError
+from store.store import Settings, Store
+
+log = logging.getLogger("s3gw.gateway")
+
+EXPECTED = (BadSetting, KeysError, StoreError, OSError)
+"""What can keep a worker from starting; told in one line, without a traceback."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewBucket:
+    """A bucket that must be there before the server is ready. One that exists is left as it is."""
+
+    name: str
+    acl: str
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What one worker is to do."""
+
+    config: Config
+    number: int
+    """From 0; worker 0 also collects garbage."""
+    ready: Callable[[], None]
+    """Called once, when connections are accepted."""
+    lifeline: int | None = None
+    """A pipe whose end is the supervisor's end; ``None`` without a supervisor."""
+    buckets: Sequence[NewBucket] = ()
+    owner: AccessKey | None = None
+    """Who gets ``buckets``."""
+    certificate: tuple[Path, Path] | None = None
+
+
+def store_settings(config: Config) -> Settings:
+    """The rows of ``Config`` that are the store's."""
+    return Settings(
+        durability=config.durability,
+        inline_bytes=config.inline_bytes,
+        segment_bytes=config.segment_bytes,
+        trash_grace_seconds=config.trash_grace_seconds,
+        collect_seconds=config.collect_seconds,
+        upload_days=config.upload_days,
+    )
+
+
+def run(work: Work, sock: socket) -> int:
+    """Answer on a bound socket until told to stop; the exit code of this process."""
+    os.umask(0o077)
+    _raise_descriptor_limit()
+    logs.setup(work.config.log_format, work.config.log_level)
+    try:
+        uvloop.run(_serve(work, sock))
+    except EXPECTED as error:
+        log.error("worker %d cannot run: %s", work.number, error or type(error).__name__)  # noqa: TRY400 - no traceback
+        return 1
+    except Exception:
+        log.exception("worker %d failed", work.number)
+        return 1
+    return 0
+
+
+async def _serve(work: Work, sock: socket) -> None:
+    stop = _watch(work)
+    config = work.config
+    keys = Table(config.data_dir, master_key_file=config.master_key_file)
+    keys.find("")  # reads the table now, not in the first request
+    store = Store(config.data_dir, store_settings(config), worker=work.number)
+    await store.start()
+    try:
+        await _make_buckets(work, store)
+        context = tls.server_context(*work.certificate) if work.certificate else None
+        _reload_on_hangup(work, context)
+        running = await app.start(config, store, keys, sock, context)
+        gc.collect()
+        gc.freeze()  # what start-up made stays: no collection walks it, no page of it is copied
+        work.ready()
+        await stop.wait()
+        await running.stop(config.drain_seconds)
+    finally:
+        await store.close()
+        keys.close()
+
+
+def _watch(work: Work) -> asyncio.Event:
+    """An event that SIGTERM, SIGINT or the supervisor's death sets. A second signal kills."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def told(number: int) -> None:
+        # Ctrl-C reaches the whole process group: under a supervisor, killing is left to it.
+        if stop.is_set() and work.lifeline is None:
+            os._exit(128 + number)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told, number)
+    if work.lifeline is not None:
+        lifeline = work.lifeline
+
+        def orphaned() -> None:
+            loop.remove_reader(lifeline)
+            log.error("the supervisor is gone: worker %d stops", work.number)
+            stop.set()
+
+        loop.add_reader(lifeline, orphaned)
+    return stop
+
+
+def _reload_on_hangup(work: Work, context: ssl.SSLContext | None) -> None:
+    def reload() -> None:
+        if context is None or work.certificate is None:
+            return
+        try:
+            tls.reload(context, *work.certificate)
+        except BadSetting as error:
+            log.error("the certificate stays as it was: %s", error)  # noqa: TRY400 - no traceback
+        else:
+            log.info("worker %d has reloaded its certificate", work.number)
+
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reload)
+
+
+async def _make_buckets(work: Work, store: Store) -> None:
+    if work.owner is None:
+        return
+    for bucket in work.buckets:
+        try:
+            await store.create_bucket(
+                bucket.name,
+                owner=work.owner.key,
+                path=f"{work.owner.root}/{bucket.name}",
+                acl=bucket.acl,
+                region=work.config.region,
+                profile=work.config.import_profile,
+            )
+        except BucketExists:
+            continue
+
+
+def _raise_descriptor_limit() -> None:
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
