@@ -1,1 +1,128 @@
-"""Where a request points: path style or virtual-host style, from the raw target and the Host."""
+"""Where a request points: path style or virtual-host style, from the raw target and the Host.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
+
+    GET /photos/2024/a%20b.jpg   Host: localhost:9000          bucket photos, key 2024/a b.jpg
+    GET /2024/a%20b.jpg          Host: photos.localhost:9000   the same
+
+A target is read once and strictly: what cannot be decoded in exactly one way is refused, and keys
+are opaque (``//``, ``.`` and ``..`` are characters like others).
+"""
+
+import re
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
+
+from gateway.errors import BadRequest, InvalidBucketName, InvalidURI, KeyTooLongError
+from gateway.request import Headers, Query, RawBody, Request
+
+MAX_KEY_BYTES = 1024
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f#]")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_HOST = re.compile(r"(?P<name>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+
+
+def parse(
+    method: str,
+    target: str,
+    pairs: list[tuple[str, str]],
+    *,
+    body: RawBody,
+    secure: bool,
+    peer: str,
+    base_domains: tuple[str, ...],
+) -> Request:
+    """The request whose target is ``target`` (latin-1 text, origin form) and fields are ``pairs``.
+
+    Names in ``pairs`` are lower-case, values stripped. ``base_domains`` are lower-case.
+
+    Raises ``InvalidURI`` (another form of target, a bad escape, not UTF-8, NUL), ``BadRequest``
+    (no Host, or several), ``InvalidBucketName`` (a key but no bucket), ``KeyTooLongError``.
+    """
+    headers = Headers(pairs)
+    host = _host(headers)
+    path, _, query = target.partition("?")
+    if _UNPRINTABLE.search(target):
+        raise InvalidURI
+    virtual = _bucket_of(host, base_domains)
+    if method == "OPTIONS" and path == "*":
+        bucket, key = None, None
+    elif not path.startswith("/"):
+        raise InvalidURI
+    elif virtual is not None:
+        bucket, key = virtual, _decode(path[1:])
+    else:
+        first, _, rest = path[1:].partition("/")
+        bucket, key = _decode(first), _decode(rest)
+        if key and not bucket:
+            raise InvalidBucketName(BucketName="")
+    return Request(
+        method=method,
+        path=path,
+        query=_query(query),
+        headers=headers,
+        body=body,
+        bucket=bucket or None,
+        key=_checked(key or ""),
+        secure=secure,
+        peer=peer,
+        virtual_host=virtual is not None,
+    )
+
+
+def _host(headers: Headers) -> str:
+    """The name in the one Host field, lower-case, without port.
+
+    https://www.rfc-editor.org/rfc/rfc9112#section-3.2
+    """
+    hosts = headers.all("host")
+    host = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
+    if host is None:
+        raise BadRequest("A request must have exactly one valid Host header.")
+    return host["name"].lower().removesuffix(".")
+
+
+@lru_cache(maxsize=1024)
+def _bucket_of(host: str, base_domains: tuple[str, ...]) -> str | None:
+    """The bucket in a host name; ``None``: path style.
+
+    An IP address holds no bucket and a base domain is nobody's bucket, even when it ends with
+    another base domain (``s3.localhost`` beside ``localhost``). The longest base domain wins.
+    """
+    if host in base_domains or host.startswith("[") or host.replace(".", "").isdigit():
+        return None
+    bases = [base for base in base_domains if host.endswith(f".{base}")]
+    return host[: -len(max(bases, key=len)) - 1] or None if bases else None
+
+
+def _query(query: str) -> Query:
+    raw = [_split(part) for part in query.split("&") if part] if query else []
+    return Query(raw, [(_decode(name), _decode(value)) for name, value in raw])
+
+
+def _split(part: str) -> tuple[str, str]:
+    name, _, value = part.partition("=")
+    return name, value
+
+
+def _decode(raw: str) -> str:
+    """Percent-decoded UTF-8; ``+`` is a plus. Raises ``InvalidURI``."""
+    if "%" not in raw and raw.isascii():
+        return raw
+    if _BAD_ESCAPE.search(raw):
+        raise InvalidURI
+    try:
+        return unquote_to_bytes(raw.encode("latin-1")).decode()
+    except UnicodeDecodeError as error:
+        raise InvalidURI from error
+
+
+def _checked(key: str) -> str | None:
+    """``key`` as it may be. NUL would end it early in half the world's tools."""
+    if "\x00" in key:
+        raise InvalidURI
+    if len(key) > MAX_KEY_BYTES // 4 and (size := len(key.encode())) > MAX_KEY_BYTES:
+        raise KeyTooLongError(Size=size, MaxSizeAllowed=MAX_KEY_BYTES)
+    return key or None

@@ -9,14 +9,21 @@ order of rows never matters. A request that names a subresource of AWS's model f
 level which the winning row does not select is NotImplemented, never the plain verb.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cached_property
+from typing import Any, get_type_hints
+from urllib.parse import parse_qsl
 
+from gateway import access
 from gateway.access import Caller, Needs
 from gateway.config import Config
-from gateway.wire.shape import Shape
+from gateway.errors import InvalidRequest, MethodNotAllowed, PreconditionFailed, S3NotImplemented
+from gateway.request import Request
+from gateway.unserved import refuse_subresources
+from gateway.unserved import refuse_unsupported as refuse_unsupported
+from gateway.wire.shape import Header, Query, Shape, marked
 from keys.table import Table
 from store.records import Bucket
 from store.store import Store
@@ -24,7 +31,7 @@ from store.store import Store
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What a handler is given beside its input: who calls, where, when. Built once, in ``serve``."""
+    """What a handler is given beside its input: who calls, where, when. Built in ``serve``."""
 
     caller: Caller
     target: Bucket | None
@@ -44,6 +51,7 @@ class Call:
 
     def allow(self, needs: Needs, bucket: Bucket) -> None:
         """Raises ``AccessDenied``. For the second bucket of a copy."""
+        access.check(self.caller, needs, bucket, self.config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +73,100 @@ class Operation:
     status: int = 200
     slow: bool = False
     """May take long: answered 200 at once with white space until the document is ready."""
+
+    @property
+    def selectors(self) -> int:
+        """How much a request must say to be this operation."""
+        return len(self.query) + len(self.headers)
+
+
+_LEVELS = {"/": "service", "/{Bucket}": "bucket", "/{Bucket}/{Key+}": "object"}
+
+
+def operation(
+    request_line: str,
+    needs: Needs,
+    handler: Callable[[Call, Any], Awaitable[Any]],
+    *,
+    status: int = 200,
+    slow: bool = False,
+) -> Operation:
+    """One row, from AWS's request line; everything else is read off the handler."""
+    method, _, uri = request_line.partition(" ")
+    path, _, query = uri.partition("?")
+    kinds = list(get_type_hints(handler).values())
+    shape: type[Shape] = kinds[1]
+    queries = [mark.name for mark, member in marked(shape, Query) if member.required]
+    headers = [mark.name.lower() for mark, member in marked(shape, Header) if member.required]
+    return Operation(
+        name="".join(word.capitalize() for word in handler.__name__.split("_")),
+        method=method,
+        level=_LEVELS[path],
+        query=dict.fromkeys(queries, "") | dict(parse_qsl(query, keep_blank_values=True)),
+        headers=frozenset(headers),
+        needs=needs,
+        handler=handler,
+        input=shape,
+        status=status,
+        slow=slow,
+    )
+
+
+class Operations(tuple[Operation, ...]):
+    """The rows of the API, findable by method and level."""
+
+    @cached_property
+    def by_place(self) -> dict[tuple[str, str], list[Operation]]:
+        """The rows of each method and level, those with most selectors first."""
+        places: dict[tuple[str, str], list[Operation]] = {}
+        for row in sorted(self, key=lambda row: row.selectors, reverse=True):
+            places.setdefault((row.method, row.level), []).append(row)
+        return places
+
+
+def find(request: Request, operations: Sequence[Operation]) -> Operation:
+    """The row for ``request``: of those it satisfies, the one with most selectors.
+
+    Raises ``S3NotImplemented`` for what AWS knows and no row serves (POST of a form included),
+    ``InvalidRequest`` when a header is missing, what ``refuse_subresources`` raises,
+    ``PreconditionFailed`` for a POST that is no form, ``MethodNotAllowed`` for other methods.
+    """
+    table = operations if isinstance(operations, Operations) else Operations(operations)
+    level = _level(request)
+    rows = [row for row in table.by_place.get((request.method, level), ()) if _named(row, request)]
+    row = next((row for row in rows if all(name in request.headers for name in row.headers)), None)
+    if row is None:
+        raise _nothing(request, level)
+    for other in rows:
+        if not other.query.keys() <= row.query.keys():
+            missing = ", ".join(sorted(other.headers))
+            raise InvalidRequest(f"Missing required header for this request: {missing}")
+    refuse_subresources(request, level, row.query)
+    return row
+
+
+def _level(request: Request) -> str:
+    if request.bucket is None:
+        return "service"
+    return "bucket" if request.key is None else "object"
+
+
+def _named(row: Operation, request: Request) -> bool:
+    """The query has all the parameters of the row, with the values it asks for."""
+    for name, value in row.query.items():
+        if name not in request.query or (value and request.query[name] != value):
+            return False
+    return True
+
+
+def _nothing(request: Request, level: str) -> Exception:
+    """The error for a request that no row serves."""
+    refuse_subresources(request, level, ())
+    if request.method == "POST" and level == "bucket":
+        if request.headers.get("x-amz-request-route") is not None:
+            return S3NotImplemented(Header="x-amz-request-route")
+        if (request.headers.get("content-type") or "").lower().startswith("multipart/form-data"):
+            return S3NotImplemented(Header="content-type")
+        condition = "Bucket POST must be of the enclosure-type multipart/form-data"
+        return PreconditionFailed(Condition=condition)
+    return MethodNotAllowed(Method=request.method, ResourceType=level.upper())

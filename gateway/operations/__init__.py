@@ -1,0 +1,60 @@
+"""The S3 API on one screen: AWS's request line, the right it takes, the verb."""
+
+from gateway.access import Needs
+from gateway.operation import Operations, operation
+from gateway.operations.acl import get_bucket_acl, get_object_acl, put_bucket_acl
+from gateway.operations.attributes import get_object_attributes
+from gateway.operations.bucket import (
+    create_bucket,
+    delete_bucket,
+    get_bucket_location,
+    get_bucket_versioning,
+    head_bucket,
+    list_buckets,
+)
+from gateway.operations.complete import complete_multipart_upload
+from gateway.operations.copy import copy_object, upload_part_copy
+from gateway.operations.delete import delete_objects
+from gateway.operations.listing import list_object_versions, list_objects, list_objects_v2
+from gateway.operations.multipart import (
+    abort_multipart_upload,
+    create_multipart_upload,
+    upload_part,
+)
+from gateway.operations.object import delete_object, get_object, head_object, put_object
+from gateway.operations.uploads import list_multipart_uploads, list_parts
+
+READ, GET, WRITE, OWNER, SIGNED = Needs.READ, Needs.GET, Needs.WRITE, Needs.OWNER, Needs.SIGNED
+
+# BTIP-25, "Access Control Lists (ACLs)", says what each right opens. Location and versioning tell
+# nothing that a listing does not, and clients ask for them before they list: whoever may list may.
+OPERATIONS = Operations(
+    (
+        operation("GET /", SIGNED, list_buckets),
+        operation("PUT /{Bucket}", SIGNED, create_bucket),
+        operation("HEAD /{Bucket}", READ, head_bucket),
+        operation("DELETE /{Bucket}", OWNER, delete_bucket, status=204),
+        operation("GET /{Bucket}?location", READ, get_bucket_location),
+        operation("GET /{Bucket}?versioning", READ, get_bucket_versioning),
+        operation("PUT /{Bucket}?acl", OWNER, put_bucket_acl),
+        operation("GET /{Bucket}?acl", OWNER, get_bucket_acl),
+        operation("GET /{Bucket}", READ, list_objects),
+        operation("GET /{Bucket}?list-type=2", READ, list_objects_v2),
+        operation("GET /{Bucket}?versions", READ, list_object_versions),
+        operation("PUT /{Bucket}/{Key+}", WRITE, put_object),
+        operation("GET /{Bucket}/{Key+}", GET, get_object),
+        operation("HEAD /{Bucket}/{Key+}", GET, head_object),
+        operation("PUT /{Bucket}/{Key+}", WRITE, copy_object, slow=True),
+        operation("DELETE /{Bucket}/{Key+}", WRITE, delete_object, status=204),
+        operation("POST /{Bucket}?delete", WRITE, delete_objects),
+        operation("GET /{Bucket}/{Key+}?acl", OWNER, get_object_acl),
+        operation("GET /{Bucket}/{Key+}?attributes", GET, get_object_attributes),
+        operation("POST /{Bucket}/{Key+}?uploads", WRITE, create_multipart_upload),
+        operation("PUT /{Bucket}/{Key+}", WRITE, upload_part),
+        operation("PUT /{Bucket}/{Key+}", WRITE, upload_part_copy, slow=True),
+        operation("GET /{Bucket}/{Key+}", WRITE, list_parts),
+        operation("GET /{Bucket}?uploads", WRITE, list_multipart_uploads),
+        operation("POST /{Bucket}/{Key+}", WRITE, complete_multipart_upload, slow=True),
+        operation("DELETE /{Bucket}/{Key+}", WRITE, abort_multipart_upload, status=204),
+    )
+)

@@ -1,0 +1,115 @@
+"""What AWS's S3 has and this gateway does not: a fence, so that it never becomes another verb.
+
+In S3 the query decides what a request is: ``DELETE /bucket?policy`` without a fence deletes the
+bucket, ``PUT /bucket/key?tagging`` replaces the object by its tags. ``tests/gateway/test_model.py``
+compares the tables with AWS's own model.
+"""
+
+from collections.abc import Container
+
+from gateway.errors import InvalidArgument, MethodNotAllowed, S3NotImplemented
+from gateway.request import Request
+
+SUBRESOURCES: dict[tuple[str, str], frozenset[str]] = {
+    place: frozenset(names.split())
+    for place, names in {
+        ("GET", "service"): "",
+        ("HEAD", "bucket"): "",
+        ("GET", "bucket"): """abac accelerate acl analytics cors encryption intelligent-tiering
+            inventory lifecycle list-type location logging metadataConfiguration metadataTable
+            metrics notification object-lock ownershipControls policy policyStatus
+            publicAccessBlock replication requestPayment session tagging uploads versioning
+            versions website""",
+        ("PUT", "bucket"): """abac accelerate acl analytics cors encryption intelligent-tiering
+            inventory lifecycle logging metadataAnnotationTable metadataInventoryTable
+            metadataJournalTable metrics notification object-lock ownershipControls policy
+            publicAccessBlock replication requestPayment tagging versioning website""",
+        ("DELETE", "bucket"): """analytics cors encryption intelligent-tiering inventory lifecycle
+            metadataConfiguration metadataTable metrics ownershipControls policy publicAccessBlock
+            replication tagging website""",
+        ("POST", "bucket"): "delete metadataConfiguration metadataTable",
+        ("HEAD", "object"): "",
+        (
+            "GET",
+            "object",
+        ): "acl annotation attributes legal-hold retention tagging torrent uploadId",
+        ("PUT", "object"): """acl annotation encryption legal-hold partNumber renameObject
+            retention tagging uploadId""",
+        ("DELETE", "object"): "annotation tagging uploadId",
+        ("POST", "object"): "restore select select-type uploadId uploads",
+    }.items()
+}
+"""Query parameters that choose the operation, by method and level."""
+
+_ALL = frozenset().union(*SUBRESOURCES.values()) - {"uploadId", "partNumber"}
+
+_HEADERS = frozenset(
+    {
+        "x-amz-if-match-initiated-time",
+        "x-amz-mfa",
+        "x-amz-rename-source",
+        "x-amz-request-route",
+        "x-amz-tagging",
+        "x-amz-write-offset-bytes",
+    }
+)
+_PREFIXES = (
+    "x-amz-server-side-encryption",
+    "x-amz-copy-source-server-side-encryption",
+    "x-amz-object-lock-",
+)
+_HARMLESS = {
+    "x-amz-bucket-namespace": "global",
+    "x-amz-bucket-object-lock-enabled": "false",
+    "x-amz-object-ownership": "objectwriter",
+    "x-amz-tagging-directive": "copy",
+}
+"""Headers with the one value (in lower case) that asks for what is done anyway."""
+
+
+def refuse_subresources(request: Request, level: str, selected: Container[str]) -> None:
+    """Refuse a subresource of AWS's model that is in the query but did not choose the operation.
+
+    One that belongs to another method or level is ignored on reads, as AWS does, but never on a
+    request that changes something.
+
+    Raises ``S3NotImplemented``, ``InvalidArgument`` (half of what names a part),
+    ``MethodNotAllowed``.
+    """
+    here = SUBRESOURCES.get((request.method, level), frozenset())
+    for name, value in request.query.pairs:
+        if name in selected:
+            continue
+        if request.method == "PUT" and level == "object" and name in ("partNumber", "uploadId"):
+            # https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html wants both
+            raise InvalidArgument(
+                "This operation needs both partNumber and uploadId",
+                ArgumentName=name,
+                ArgumentValue=value,
+            )
+        if name in here:
+            raise S3NotImplemented(QueryParameter=name)
+        if request.method not in ("GET", "HEAD") and name in _ALL:
+            raise MethodNotAllowed(Method=request.method, ResourceType=name.upper())
+
+
+def refuse_unsupported(request: Request) -> None:
+    """Refuse header fields of AWS's model that ask for what is not done here.
+
+    Ignored, they would break a promise silently: bytes stored unencrypted, tags lost, a condition
+    not checked. ``x-amz-bypass-governance-retention`` is let through, since without retention it
+    asks for nothing. Grants on buckets are judged by ``gateway.operations.acl``.
+
+    Raises ``S3NotImplemented`` with the name of the field.
+    """
+    for name, value in request.headers.pairs:
+        if not name.startswith("x-amz-"):
+            continue
+        asks = (
+            name in _HEADERS
+            or name.startswith(_PREFIXES)
+            or (request.key is not None and name.startswith("x-amz-grant-"))
+            or (name in _HARMLESS and value.lower() != _HARMLESS[name])
+        )
+        if asks:
+            raise S3NotImplemented(Header=name)

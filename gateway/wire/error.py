@@ -1,0 +1,28 @@
+"""The error document: the one answer that has no namespace and no shape."""
+
+from gateway.errors import S3Error
+from gateway.response import Response
+from gateway.wire.rendering import XML_TYPE, sendable
+from gateway.wire.xml_writing import PROLOG, escape
+
+
+def render_error(
+    error: S3Error, *, resource: str, request_id: str, host_id: str, head: bool
+) -> Response:
+    """The response for ``error``; without a body for HEAD and 304, where HTTP allows none.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+    """
+    headers = [(name, sendable(value)) for name, value in error.headers.items()]
+    if head or error.status == 304:
+        return Response(error.status, headers)
+    elements = {
+        "Code": error.code,
+        "Message": error.text,
+        **error.extras,
+        "Resource": resource,
+        "RequestId": request_id,
+        "HostId": host_id,
+    }
+    inner = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in elements.items())
+    return Response(error.status, [*headers, XML_TYPE], f"{PROLOG}<Error>{inner}</Error>".encode())

@@ -1,0 +1,167 @@
+"""From a request to the typed input of its operation: every member from its place on the wire."""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from gateway.errors import InvalidArgument, InvalidRequest
+from gateway.request import Request
+from gateway.wire.shape import (
+    Header,
+    Label,
+    Member,
+    Payload,
+    PrefixHeaders,
+    Query,
+    Shape,
+    Xml,
+    is_shape,
+    marked,
+    per_shape,
+)
+from gateway.wire.text import http_form
+from gateway.wire.xml_reading import read_document
+
+AnyShape = TypeVar("AnyShape", bound=Shape)
+Read = Callable[[str], Any]
+
+_MAX_QUERY_INT = 2**31 - 1
+"""Numbers in queries are 32 bit in AWS's model; AWS refuses larger ones too."""
+_MESSAGES = {"encoding-type": "Invalid Encoding Method specified in Request"}
+"""Where AWS says more than that an argument is invalid."""
+_NO_HEADER_VALUE = re.compile("[\x00-\x1f\x7f\u0100-\U0010ffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Where the members of one shape are in a request, by wire name."""
+
+    labels: list[tuple[str, str]]
+    queries: dict[str, tuple[str, Read]]
+    headers: dict[str, tuple[str, Read]]
+    lists: dict[str, tuple[str, Read]]
+    """Headers that hold a comma-separated list."""
+    prefixes: list[tuple[str, str]]
+    """(prefix, member)"""
+    payload: Member | None
+    document: bool
+    """The shape has XML members of its own."""
+    required: dict[str, str]
+    """Member -> its name on the wire."""
+
+
+def reads_document(shape: type[Shape]) -> bool:
+    """Whether ``parse`` wants the whole body, as the XML document it then is."""
+    plan = _plan(shape)
+    return plan.document or (plan.payload is not None and is_shape(plan.payload.type))
+
+
+def parse(
+    shape: type[AnyShape], request: Request, *, document: bytes = b"", stream: object = None
+) -> AnyShape:
+    """The typed input in ``request``; ``stream`` becomes the member that is the body itself.
+
+    A parameter that is sent empty is not the same as one that is absent: text stays ``""``, and
+    any other type refuses it. Of a repeated parameter or field the first counts, everywhere.
+
+    Raises ``InvalidArgument`` (with ArgumentName and ArgumentValue), ``InvalidRequest`` (a
+    required parameter is missing), the ``malformed`` error of the document's shape.
+    """
+    plan = _plan(shape)
+    values: dict[str, Any] = {member: getattr(request, part) for part, member in plan.labels}
+    _collect(values, plan.queries, request.query.pairs)
+    _collect(values, plan.headers, request.headers.pairs)
+    for name, (member, read) in plan.lists.items():
+        if name in request.headers:
+            values[member] = _list(read, request.headers.all(name))
+    for prefix, member in plan.prefixes:
+        values[member] = _prefixed(prefix, request.headers.pairs)
+    if plan.payload is not None:
+        values[plan.payload.name] = _body(plan.payload, document, stream)
+    if plan.document:
+        values |= read_document(shape, document)
+    for member, name in plan.required.items():
+        if values.get(member) is None:
+            raise InvalidRequest(f"Missing required parameter for this request: {name}")
+    return shape(**values)
+
+
+def _collect(
+    values: dict[str, Any], readers: dict[str, tuple[str, Read]], pairs: Iterable[tuple[str, str]]
+) -> None:
+    for name, text in pairs:
+        known = readers.get(name)
+        if known is not None and known[0] not in values:
+            values[known[0]] = known[1](text)
+
+
+def _list(read: Read, lines: list[str]) -> tuple[Any, ...]:
+    items = [item.strip(" \t") for line in lines for item in line.split(",")]
+    return tuple([read(item) for item in items if item])
+
+
+def _prefixed(prefix: str, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Lines of one name are one value: https://www.rfc-editor.org/rfc/rfc9110#section-5.2"""
+    found: dict[str, str] = {}
+    for name, text in pairs:
+        if name.startswith(prefix):
+            rest = name[len(prefix) :]
+            found[rest] = f"{found[rest]},{text}" if rest in found else text
+    return found
+
+
+def _body(member: Member, document: bytes, stream: object) -> object:
+    if not is_shape(member.type):
+        return stream
+    if not document and not member.required:
+        return None
+    return member.type(**read_document(member.type, document))
+
+
+@per_shape
+def _plan(shape: type[Shape]) -> _Plan:
+    labels, queries = marked(shape, Label), marked(shape, Query)
+    headers = marked(shape, Header)
+    named = [(mark.name, m) for mark, m in labels] + [(mark.name, m) for mark, m in queries]
+    named += [(mark.name, m) for mark, m in headers]
+    return _Plan(
+        labels=[(mark.name.lower(), member.name) for mark, member in labels],
+        queries={mark.name: _reader(mark, member) for mark, member in queries},
+        headers={mark.name.lower(): _reader(mark, m) for mark, m in headers if not m.many},
+        lists={mark.name.lower(): _reader(mark, m) for mark, m in headers if m.many},
+        prefixes=[(mark.prefix, member.name) for mark, member in marked(shape, PrefixHeaders)],
+        payload=next((member for _, member in marked(shape, Payload)), None),
+        document=bool(marked(shape, Xml)),
+        required={member.name: name for name, member in named if member.required},
+    )
+
+
+def _reader(mark: Query | Header, member: Member) -> tuple[str, Read]:
+    """The member a parameter belongs to, and what reads its text or raises InvalidArgument."""
+    name, kind, query = mark.name, member.type, isinstance(mark, Query)
+    if kind is str and not (query and name.startswith("response-")):
+        return member.name, str
+    read: Read = _header_value if kind is str else http_form(kind)[0]
+    limit = _MAX_QUERY_INT if kind is int and query else None
+    message = _MESSAGES.get(name)
+    if kind is int:
+        message = f"Provided {name} not an integer or within integer range"
+
+    def checked(text: str) -> Any:
+        try:
+            value = read(text)
+        except ValueError:
+            value = None
+        if value is None or (limit is not None and value > limit):
+            raise InvalidArgument(message, ArgumentName=name, ArgumentValue=text)
+        return value
+
+    return member.name, checked
+
+
+def _header_value(text: str) -> str:
+    """A parameter that the answer repeats in a header (``response-content-type``)."""
+    if _NO_HEADER_VALUE.search(text):
+        raise ValueError(text)
+    return text

@@ -1,0 +1,106 @@
+"""From the typed output of an operation to a response: every member to its place on the wire."""
+
+import base64
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.response import Response
+from gateway.wire.shape import (
+    Header,
+    Member,
+    Payload,
+    PrefixHeaders,
+    Shape,
+    Status,
+    Xml,
+    marked,
+    per_shape,
+)
+from gateway.wire.text import http_form
+from gateway.wire.xml_reading import root_name
+from gateway.wire.xml_writing import document
+
+XML_TYPE = ("content-type", "application/xml")
+
+_UNSENDABLE = re.compile("[\r\n\x00\u0100-\U0010ffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """Where the members of one shape go in a response."""
+
+    headers: list[tuple[str, str, Callable[[Any], str]]]
+    """Member, field name, value as text."""
+    prefixes: list[tuple[str, str]]
+    """Member, prefix."""
+    status: str | None
+    payload: str | None
+    root: str | None
+    """The document's root element, when the members are a document."""
+
+
+def render(output: Shape, *, status: int) -> Response:
+    """The response for ``output``; ``status`` holds where the output has none of its own.
+
+    Members that are ``None`` are not sent. Raises ``ValueError`` when a header value holds what
+    no header may (line breaks, NUL) or can (beyond latin-1); inputs refuse such values earlier.
+    """
+    plan = _plan(type(output))
+    headers: list[tuple[str, str]] = []
+    for member, name, write in plan.headers:
+        if (value := getattr(output, member)) is not None:
+            headers.append((name, sendable(write(value))))
+    for member, prefix in plan.prefixes:
+        for name, text in getattr(output, member).items():
+            headers.append((sendable(prefix + name), metadata_text(text)))
+    body: Any = b""
+    if plan.root is not None:
+        headers.append(XML_TYPE)
+        body = document(output, plan.root)
+    elif plan.payload is not None and (content := getattr(output, plan.payload)) is not None:
+        body = content
+        if isinstance(content, Shape):
+            headers.append(XML_TYPE)
+            body = document(content, root_name(type(content)))
+    own = getattr(output, plan.status) if plan.status else None
+    return Response(status if own is None else own, headers, body)
+
+
+def sendable(value: str) -> str:
+    """``value``, which may go into a header line. Raises ``ValueError`` if it may not."""
+    if _UNSENDABLE.search(value):
+        raise ValueError("not a header value")
+    return value
+
+
+def metadata_text(value: str) -> str:
+    """A user metadata value; beyond ASCII as an encoded word, as AWS sends it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html#UserMetadata
+    https://www.rfc-editor.org/rfc/rfc2047#section-2
+    """
+    if value.isascii():
+        return sendable(value)
+    encoded = base64.b64encode(value.encode("utf-8", "surrogateescape")).decode("ascii")
+    return f"=?UTF-8?B?{encoded}?="
+
+
+@per_shape
+def _plan(shape: type[Shape]) -> _Plan:
+    has_document = shape.root is not None or bool(marked(shape, Xml))
+    return _Plan(
+        headers=[_header(mark, member) for mark, member in marked(shape, Header)],
+        prefixes=[(member.name, mark.prefix) for mark, member in marked(shape, PrefixHeaders)],
+        status=next((member.name for _, member in marked(shape, Status)), None),
+        payload=next((member.name for _, member in marked(shape, Payload)), None),
+        root=root_name(shape) if has_document else None,
+    )
+
+
+def _header(mark: Header, member: Member) -> tuple[str, str, Callable[[Any], str]]:
+    _, write = http_form(member.type)
+    if not member.many:
+        return member.name, mark.name, write
+    return member.name, mark.name, lambda values: ",".join(map(write, values))
