@@ -6,6 +6,7 @@ The write lock's file also carries 24 bytes from one holder to the next (``store
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,23 +34,30 @@ class DirectoryLock:
             self._file = -1
 
 
-class WriteLock:
-    """Orders the writing transactions of all processes on one data directory.
+class FileLock:
+    """Orders what the processes on one data directory do under it.
 
     Waiting sleeps in the kernel and wakes at once, where SQLite's own busy handler polls.
     """
 
-    def __init__(self, directory: Path) -> None:
-        self.file = os.open(directory / "write.lock", _FLAGS, 0o600)
+    def __init__(self, directory: Path, name: str) -> None:
+        self.file = os.open(directory / name, _FLAGS, 0o600)
+        self._threads = threading.Lock()
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Blocks (without the GIL) until it is ours. Not reentrant; one thread at a time."""
-        fcntl.flock(self.file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(self.file, fcntl.LOCK_UN)
+        """Blocks (without the GIL) until it is ours. Not reentrant."""
+        with self._threads:
+            fcntl.flock(self.file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self.file, fcntl.LOCK_UN)
 
     def close(self) -> None:
         os.close(self.file)
+
+
+def write_lock(directory: Path) -> FileLock:
+    """The right to a writing transaction."""
+    return FileLock(directory, "write.lock")

@@ -4,17 +4,29 @@ Methods that are not ``async`` are point reads or single range scans (2-400 us) 
 calling event loop. All others hand their work to the committer or the hashing threads.
 """
 
-from collections.abc import Sequence
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
-from msgspec import Struct
-
+from store import commits, joining, listing, multipart, names, stats, uploads
+from store.changes import PutBucket
+from store.commits import ANYTHING
+from store.database import FILE
+from store.engine import Engine
+from store.errors import Damaged, NoSpace, NoSuchBucket, NoSuchEntry, Unavailable
+from store.failpoints import hit
+from store.intact import intact
+from store.reader import Reader
 from store.records import (
     Attributes,
     Body,
     Bucket,
     Entry,
     Expect,
+    Extent,
     ObjectPart,
     Page,
     Part,
@@ -23,64 +35,83 @@ from store.records import (
     Upload,
     UploadPage,
 )
+from store.settings import Settings
+from store.unixfs import PROFILES
+
+__all__ = ["Reader", "Settings", "Store"]
+
+_SPARE_BYTES = 64 << 20
 
 
-class Settings(Struct, frozen=True):
-    """How a store behaves; the data directory itself does not depend on any of it."""
-
-    durability: str = "commit"
-    """commit: answered when on disk. interval: synced every 200 ms. none: never synced (tests)."""
-    inline_bytes: int = 16 * 1024
-    segment_bytes: int = 1 << 30
-    trash_grace_seconds: float = 60.0
-    collect_seconds: float = 30.0
-    """Pause between two rounds of the background collector."""
-    upload_days: float = 7.0
-    """Uploads in progress older than this are aborted by the collector."""
-
-
-class Reader:
-    """The bytes of one entry from ``start``, in order, at most 1 MiB at a time. Is itself a ``Body``.
-
-    Holds a shared lock on what it reads, so the collector never takes it away; ``close`` it.
-    """
+def wall_clock() -> int:
+    """Milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
 
 
 class Store:
-    """One worker's door to the data directory."""
+    """One worker's door to the data directory, which ``store.prepare`` has made ready.
 
-    def __init__(self, directory: Path, settings: Settings, *, worker: int = 0) -> None: ...
+    Of the processes that store bytes at one time, each has a ``worker`` number of its own. One
+    that only reads and collects (a command beside a running server) takes -1.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        settings: Settings,
+        *,
+        worker: int = 0,
+        clock: Callable[[], int] = wall_clock,
+    ) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._worker = worker
+        self._clock = clock
 
     async def start(self) -> None:
-        """Open the database, start the committer; on worker 0 also the background collector."""
+        """Open the database, start the committer; on worker 0 also the background collector.
+
+        Raises ``Unavailable``, ``JournalMismatch``.
+        """
+        self._engine = Engine(self._directory, self._settings, self._worker, self._clock)
+        self._db = self._engine.db
 
     async def close(self) -> None:
         """Finish what was submitted, then stop all threads."""
+        await asyncio.get_running_loop().run_in_executor(None, self._engine.close)
 
     # --- buckets -------------------------------------------------------------------------------
 
-    def bucket(self, name: str) -> Bucket | None: ...
+    def bucket(self, name: str) -> Bucket | None:
+        return names.bucket(self._db, name)
 
     def buckets(self, owner: str, *, prefix: str = "", after: str = "", limit: int) -> list[Bucket]:
         """The buckets of one access key by name, at most ``limit``."""
+        return names.buckets(self._db, owner, prefix=prefix, after=after, limit=limit)
 
     async def create_bucket(
         self, name: str, *, owner: str, path: str, acl: str, region: str, profile: str
     ) -> Bucket:
         """Raises ``BucketExists``."""
+        change = PutBucket(name, owner, path, self._clock(), acl, region, profile)
+        return await self._engine.submit(commits.CreateBucket(change))
 
     async def set_bucket_acl(self, bucket: Bucket, acl: str) -> None:
         """Raises ``NoSuchBucket``."""
+        await self._engine.submit(commits.ChangeBucketAcl(bucket, acl))
 
     async def delete_bucket(self, bucket: Bucket) -> None:
         """Raises ``NoSuchBucket``, ``BucketNotEmpty``."""
+        await self._engine.submit(commits.DeleteBucket(bucket, self._clock()))
 
     # --- objects -------------------------------------------------------------------------------
 
-    def entry(self, bucket: Bucket, key: bytes) -> Entry | None: ...
+    def entry(self, bucket: Bucket, key: bytes) -> Entry | None:
+        return names.entry(self._db, bucket.id, key)
 
     def parts(self, entry: Entry) -> Sequence[ObjectPart]:
         """The parts of an object that came from a multipart upload, by number; else empty."""
+        return names.parts(self._db, entry) if entry.parts_count else ()
 
     def list_entries(
         self,
@@ -95,15 +126,20 @@ class Store:
 
         An ``after`` that is itself a common prefix skips all keys below it.
         """
+        return listing.list_entries(
+            self._db, bucket.id, prefix=prefix, delimiter=delimiter, after=after, limit=limit
+        )
 
     async def stage(self, body: Body, *, profile: str) -> Staged:
         """Take in a whole stream, hash it, verify it; the bytes are on disk but nameless.
 
         Raises what the body raises, ``NoSpace``, ``Unavailable``; then nothing is left behind.
         """
+        return await self._engine.stage(body, PROFILES[profile])
 
     def discard(self, staged: Staged) -> None:
         """Give staged bytes back. Not an error when they were committed."""
+        self._engine.discard(staged)
 
     async def put(
         self,
@@ -113,13 +149,23 @@ class Store:
         *,
         owner: str,
         attributes: Attributes,
-        expect: Expect = Expect(),
+        expect: Expect = ANYTHING,
     ) -> Entry:
         """Name staged bytes. ETag is their MD5.
 
         Raises ``NoSuchBucket``, ``NoSuchEntry`` (``etags`` expected of an absent key),
         ``ExpectationFailed``; then the staged bytes are discarded.
         """
+        commit = commits.PutObject(
+            bucket,
+            key,
+            staged,
+            owner=owner,
+            attributes=attributes,
+            expect=expect,
+            now=self._clock(),
+        )
+        return await self._engine.submit(commit, staged)
 
     async def copy(
         self,
@@ -129,13 +175,23 @@ class Store:
         *,
         owner: str,
         attributes: Attributes,
-        expect: Expect = Expect(),
+        expect: Expect = ANYTHING,
     ) -> Entry:
         """Name the bytes of ``source`` once more, without copying them. Keeps ETag, CID and parts.
 
         The target may be the source. Raises as ``put``; ``NoSuchEntry`` also when the source has
         changed since it was read.
         """
+        commit = commits.CopyObject(
+            source,
+            bucket,
+            key,
+            owner=owner,
+            attributes=attributes,
+            expect=expect,
+            now=self._clock(),
+        )
+        return await self._engine.submit(commit)
 
     async def delete(
         self, bucket: Bucket, keys: Sequence[bytes], *, expects: Sequence[Expect] = ()
@@ -144,12 +200,33 @@ class Store:
 
         Deleting the absent is not an error. ``expects``, when given, is as long as ``keys``.
         """
+        commit = commits.DeleteObjects(bucket, keys, expects, self._clock())
+        answers = await self._engine.submit(commit)
+        hit("D2")
+        return answers
 
     def open(self, entry: Entry, start: int, length: int) -> bytes | Reader:
         """The bytes ``[start, start + length)``: at once when inline, else a ``Reader``.
 
-        Raises ``Damaged`` when inline bytes do not match their CID.
+        Raises ``Damaged`` when inline bytes do not match their CID, ``NoSuchEntry`` when the entry
+        has been replaced or deleted since it was read and its bytes are gone.
         """
+        if entry.body is not None:
+            data = names.inline_bytes(self._db, entry.body)
+            if data is None:
+                raise NoSuchEntry(repr(entry.key))
+            if not intact(entry.cid, data):
+                raise Damaged(f"body {entry.body} of {entry.key!r}")
+            return data if length >= len(data) else data[start : start + length]
+        extents = entry.extents or self._extents(entry)
+        return self._engine.reader(extents, start, length)
+
+    def _extents(self, entry: Entry) -> tuple[Extent, ...]:
+        assert entry.content is not None
+        extents = names.content_extents(self._db, entry.content)
+        if extents is None:
+            raise NoSuchEntry(repr(entry.key))
+        return extents
 
     # --- multipart uploads ---------------------------------------------------------------------
 
@@ -162,10 +239,26 @@ class Store:
         attributes: Attributes,
         checksum_algorithm: str | None = None,
         checksum_type: str | None = None,
-    ) -> Upload: ...
+    ) -> Upload:
+        """Raises ``NoSuchBucket``."""
+        now = self._clock()
+        upload = Upload(
+            uploads.new_id(now),
+            bucket.id,
+            key,
+            owner,
+            now,
+            attributes,
+            checksum_algorithm,
+            checksum_type,
+        )
+        await self._engine.submit(multipart.CreateUpload(upload))
+        return upload
 
     def upload(self, bucket: Bucket, key: bytes, upload_id: str) -> Upload | None:
         """Also a completed one (see ``Upload.completed_etag``)."""
+        found = uploads.upload(self._db, upload_id)
+        return found if found and (found.bucket, found.key) == (bucket.id, key) else None
 
     def uploads(
         self,
@@ -178,14 +271,32 @@ class Store:
         limit: int = 1000,
     ) -> UploadPage:
         """Uploads in progress after ``(after_key, after_id)``; with an empty id, after the key."""
+        return uploads.list_uploads(
+            self._db,
+            bucket.id,
+            prefix=prefix,
+            delimiter=delimiter,
+            after_key=after_key,
+            after_id=after_id,
+            limit=limit,
+        )
 
     async def put_part(
         self, upload: Upload, number: int, staged: Staged, *, checksums: dict[str, str]
     ) -> Part:
-        """Add or replace one part. Raises ``NoSuchUpload``."""
+        """Add or replace one part. Raises ``NoSuchUpload``; then the bytes are discarded."""
+        commit = multipart.UploadPart(
+            upload, number, staged, self._engine.segments, checksums=checksums, now=self._clock()
+        )
+        part = await self._engine.submit(commit, staged)
+        hit("M2")
+        return part
 
-    def upload_parts(self, upload: Upload, *, after: int = 0, limit: int = 10_000) -> Sequence[Part]:
+    def upload_parts(
+        self, upload: Upload, *, after: int = 0, limit: int = 10_000
+    ) -> Sequence[Part]:
         """Parts with a number above ``after``, by number."""
+        return uploads.parts(self._db, upload.id, after=after, limit=limit)
 
     async def complete_upload(
         self,
@@ -194,7 +305,7 @@ class Store:
         *,
         etag: str,
         attributes: Attributes,
-        expect: Expect = Expect(),
+        expect: Expect = ANYTHING,
     ) -> Entry:
         """Make one object of ``parts``, in that order, and drop the others.
 
@@ -202,13 +313,49 @@ class Store:
         leaf boundary, otherwise reads no byte. Raises ``NoSuchUpload``, ``PartChanged`` and as
         ``put``.
         """
+        bucket = names.bucket_by_id(self._db, upload.bucket)
+        if bucket is None:
+            raise NoSuchBucket(str(upload.bucket))
+        path, profile = self._directory / FILE, PROFILES[bucket.profile]
+        engine = self._engine
+        joined = await engine.in_pool(joining.join, path, profile, parts, engine.read)
+        commit = multipart.Complete(
+            upload,
+            parts,
+            joined,
+            etag=etag,
+            attributes=attributes,
+            expect=expect,
+            now=self._clock(),
+        )
+        entry = await self._engine.submit(commit)
+        hit("M4")
+        return entry
 
     async def abort_upload(self, upload: Upload) -> None:
         """Raises ``NoSuchUpload``."""
+        await self._engine.submit(multipart.Abort(upload, self._clock()))
+        hit("D2")
 
     # --- the whole -----------------------------------------------------------------------------
 
-    def stats(self) -> Stats: ...
+    def stats(self) -> Stats:
+        """Reads every row: for people who ask, not for each request."""
+        return stats.collect(self._db, self._directory)
+
+    async def collect(self, *, now: int | None = None) -> None:
+        """One round of the collector, as if it were ``now`` (ms since the epoch)."""
+        when = self._clock() if now is None else now
+        await asyncio.get_running_loop().run_in_executor(
+            None, partial(self._engine.collector.collect, now=when)
+        )
 
     async def ready(self) -> None:
         """Raises ``Unavailable`` or ``NoSpace`` when a write could not be acknowledged now."""
+        try:
+            disk = os.statvfs(self._directory)
+        except OSError as error:
+            raise Unavailable(str(error)) from error
+        if disk.f_bavail * disk.f_frsize < _SPARE_BYTES:
+            raise NoSpace(f"{disk.f_bavail * disk.f_frsize} bytes left")
+        await self._engine.submit(commits.Probe())

@@ -1,0 +1,284 @@
+"""Changes to rows: the only place that writes names, references and space.
+
+Deterministic: the same changes on the same rows give the same rows, live or replayed. It takes
+what it is given as decided; conditions are judged before (``store.commits``).
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import apsw
+import msgspec
+
+from store.changes import (
+    Change,
+    CompleteUpload,
+    DropBucket,
+    DropEntry,
+    DropSegment,
+    DropTrash,
+    DropUpload,
+    Inline,
+    Known,
+    NewSegment,
+    Placed,
+    PutBucket,
+    PutEntry,
+    PutPart,
+    PutUpload,
+    SealSegment,
+    SetBucketAcl,
+)
+from store.database import Row, every, one, row_crc
+from store.errors import Damaged
+from store.failpoints import hit
+from store.records import Extent
+
+encode = msgspec.msgpack.encode
+decode_extents = msgspec.msgpack.Decoder(tuple[Extent, ...]).decode
+
+
+def apply(connection: apsw.Connection, lsn: int, change: Change) -> None:
+    """Write what ``change``, number ``lsn``, means. Inside a transaction of the caller's.
+
+    Raises ``Damaged`` when it refers to a row that is not there.
+    """
+    _VERBS[type(change)](connection, lsn, change)
+
+
+# --- buckets -----------------------------------------------------------------------------------
+
+
+def _put_bucket(db: apsw.Connection, lsn: int, c: PutBucket) -> None:
+    db.execute(
+        "INSERT INTO bucket (id, name, owner, path, created, acl, region, profile)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (lsn, c.name, c.owner, c.path, c.created, c.acl, c.region, c.profile),
+    )
+
+
+def _set_bucket_acl(db: apsw.Connection, lsn: int, c: SetBucketAcl) -> None:
+    db.execute("UPDATE bucket SET acl = ? WHERE id = ?", (c.acl, c.bucket))
+
+
+def _drop_bucket(db: apsw.Connection, lsn: int, c: DropBucket) -> None:
+    uploads = every(db, "SELECT id FROM upload WHERE bucket = ?", (c.bucket,))
+    for (upload,) in uploads:
+        _drop_upload(db, lsn, DropUpload(upload, c.time))
+    db.execute("DELETE FROM bucket WHERE id = ?", (c.bucket,))
+
+
+# --- entries -----------------------------------------------------------------------------------
+
+
+def _put_entry(db: apsw.Connection, lsn: int, c: PutEntry) -> None:
+    old = _held(db, c.bucket, c.key)
+    body, content = _take(db, lsn, c)
+    values = (
+        c.bucket,
+        c.key,
+        lsn,
+        c.size,
+        c.cid,
+        c.etag,
+        c.modified,
+        c.owner,
+        encode(c.attributes),
+        len(c.parts),
+        body,
+        content,
+        encode(c.parts) if c.parts else None,
+    )
+    db.execute(
+        "INSERT OR REPLACE INTO entry (bucket, key, seq, size, cid, etag, modified, owner,"
+        " attributes, parts_count, body, content, parts, crc)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*values, row_crc(values)),
+    )
+    if old is not None:  # after the new reference: both may be to the same content
+        _release(db, old, c.modified)
+
+
+def _drop_entry(db: apsw.Connection, lsn: int, c: DropEntry) -> None:
+    old = _held(db, c.bucket, c.key)
+    if old is not None:
+        db.execute("DELETE FROM entry WHERE bucket = ? AND key = ?", (c.bucket, c.key))
+        _release(db, old, c.time)
+
+
+def _held(db: apsw.Connection, bucket: int, key: bytes) -> Row | None:
+    return one(db, "SELECT body, content FROM entry WHERE bucket = ? AND key = ?", (bucket, key))
+
+
+def _take(db: apsw.Connection, lsn: int, c: PutEntry) -> tuple[int | None, int | None]:
+    if isinstance(c.source, Inline):
+        db.execute("INSERT INTO body (id, bytes) VALUES (?, ?)", (lsn, c.source.data or b""))
+        return lsn, None
+    known = one(db, "SELECT id FROM content WHERE cid = ?", (c.cid,))
+    if known is None:
+        if isinstance(c.source, Known):
+            raise Damaged(f"change {lsn} refers to content {c.cid.hex()}, which is not there")
+        return None, _new_content(db, lsn, c.cid, c.size, c.source)
+    db.execute("UPDATE content SET refs = refs + 1 WHERE id = ?", known)
+    if isinstance(c.source, Placed):
+        trash(db, c.source.extents, freed=0)  # nobody ever saw them: no grace
+    return None, known[0]
+
+
+def _new_content(db: apsw.Connection, lsn: int, cid: bytes, size: int, placed: Placed) -> int:
+    extents = encode(placed.extents)
+    db.execute(
+        "INSERT INTO content (id, cid, size, refs, crc, extents, leaves)"
+        " VALUES (?, ?, ?, 1, ?, ?, ?)",
+        (lsn, cid, size, row_crc((lsn, cid, size, extents, placed.leaves)), extents, placed.leaves),
+    )
+    _own(db, placed.extents, lsn)
+    return lsn
+
+
+def _release(db: apsw.Connection, held: Row, time: int) -> None:
+    body, content = held
+    if body is not None:
+        db.execute("DELETE FROM body WHERE id = ?", (body,))
+    if content is None:
+        return
+    drop = "UPDATE content SET refs = refs - 1 WHERE id = ? RETURNING refs, extents"
+    ((refs, extents),) = every(db, drop, (content,))
+    if refs == 0:
+        db.execute("DELETE FROM content WHERE id = ?", (content,))
+        _disown(db, decode_extents(extents), time)
+
+
+# --- uploads -----------------------------------------------------------------------------------
+
+
+def _put_upload(db: apsw.Connection, lsn: int, c: PutUpload) -> None:
+    db.execute(
+        "INSERT INTO upload (id, bucket, key, owner, created, attributes, checksum_algorithm,"
+        " checksum_type) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            c.id,
+            c.bucket,
+            c.key,
+            c.owner,
+            c.created,
+            encode(c.attributes),
+            c.checksum_algorithm,
+            c.checksum_type,
+        ),
+    )
+
+
+def _put_part(db: apsw.Connection, lsn: int, c: PutPart) -> None:
+    there = "SELECT extents FROM part WHERE upload = ? AND number = ?"
+    old = one(db, there, (c.upload, c.number))
+    if old is not None:
+        _disown(db, decode_extents(old[0]), c.modified)
+    db.execute(
+        "INSERT OR REPLACE INTO part (upload, number, seq, size, etag, modified, checksums,"
+        " extents, leaves) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            c.upload,
+            c.number,
+            lsn,
+            c.size,
+            c.etag,
+            c.modified,
+            encode(c.checksums),
+            encode(c.extents),
+            c.leaves,
+        ),
+    )
+    _own(db, c.extents, lsn)
+
+
+def _complete_upload(db: apsw.Connection, lsn: int, c: CompleteUpload) -> None:
+    named = set(c.numbers)
+    parts = every(db, "SELECT number, extents FROM part WHERE upload = ?", (c.upload,))
+    for number, packed in parts:
+        extents = decode_extents(packed)
+        if number in named:
+            _forget(db, extents)
+        else:
+            _disown(db, extents, 0)
+    _put_entry(db, lsn, c.entry)
+    hit("M5")
+    db.execute("DELETE FROM part WHERE upload = ?", (c.upload,))
+    db.execute(
+        "UPDATE upload SET completed_etag = ?, completed = ? WHERE id = ?",
+        (c.entry.etag, c.entry.modified, c.upload),
+    )
+
+
+def _drop_upload(db: apsw.Connection, lsn: int, c: DropUpload) -> None:
+    parts = every(db, "SELECT extents FROM part WHERE upload = ?", (c.upload,))
+    for (packed,) in parts:
+        _disown(db, decode_extents(packed), c.time)
+    db.execute("DELETE FROM part WHERE upload = ?", (c.upload,))
+    db.execute("DELETE FROM upload WHERE id = ?", (c.upload,))
+
+
+# --- space -------------------------------------------------------------------------------------
+
+
+def _new_segment(db: apsw.Connection, lsn: int, c: NewSegment) -> None:
+    db.execute("INSERT INTO segment (number, worker) VALUES (?, ?)", (lsn, c.worker))
+
+
+def _seal_segment(db: apsw.Connection, lsn: int, c: SealSegment) -> None:
+    db.execute("UPDATE segment SET sealed = 1 WHERE number = ?", (c.segment,))
+
+
+def _drop_segment(db: apsw.Connection, lsn: int, c: DropSegment) -> None:
+    db.execute("DELETE FROM segment WHERE number = ?", (c.segment,))
+
+
+def _drop_trash(db: apsw.Connection, lsn: int, c: DropTrash) -> None:
+    db.executemany(
+        'DELETE FROM trash WHERE segment = ? AND "offset" = ?',
+        [(e.segment, e.offset) for e in c.extents],
+    )
+
+
+def _own(db: apsw.Connection, extents: tuple[Extent, ...], owner: int) -> None:
+    db.executemany(
+        'INSERT INTO extent (segment, "offset", length, owner) VALUES (?, ?, ?, ?)',
+        [(e.segment, e.offset, e.length, owner) for e in extents],
+    )
+
+
+def _forget(db: apsw.Connection, extents: tuple[Extent, ...]) -> None:
+    db.executemany(
+        'DELETE FROM extent WHERE segment = ? AND "offset" = ?',
+        [(e.segment, e.offset) for e in extents],
+    )
+
+
+def _disown(db: apsw.Connection, extents: tuple[Extent, ...], freed: int) -> None:
+    _forget(db, extents)
+    trash(db, extents, freed=freed)
+
+
+def trash(db: apsw.Connection, extents: tuple[Extent, ...], *, freed: int) -> None:
+    """Give bytes to the collector, who takes them a grace after ``freed`` (ms since the epoch)."""
+    db.executemany(
+        'INSERT INTO trash (segment, "offset", length, freed) VALUES (?, ?, ?, ?)',
+        [(e.segment, e.offset, e.length, freed) for e in extents],
+    )
+
+
+_VERBS: dict[type[Any], Callable[[apsw.Connection, int, Any], None]] = {
+    PutBucket: _put_bucket,
+    SetBucketAcl: _set_bucket_acl,
+    DropBucket: _drop_bucket,
+    PutEntry: _put_entry,
+    DropEntry: _drop_entry,
+    PutUpload: _put_upload,
+    PutPart: _put_part,
+    CompleteUpload: _complete_upload,
+    DropUpload: _drop_upload,
+    NewSegment: _new_segment,
+    SealSegment: _seal_segment,
+    DropSegment: _drop_segment,
+    DropTrash: _drop_trash,
+}

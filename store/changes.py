@@ -1,0 +1,172 @@
+"""What can happen to a store, one value each: the vocabulary of the change journal.
+
+A change is complete: with the database as it was before, it says what the database is after
+(``store.apply``), without a look at a clock. Each takes one ``lsn``, which is also the ``seq``,
+``id`` or ``number`` of the row it makes, so none is ever used twice.
+
+Encoded as MessagePack arrays. A field is only ever added at the end, with a default.
+"""
+
+import msgspec
+from msgspec import Struct
+
+from store.records import Attributes, Extent, ObjectPart
+
+
+class Inline(Struct, frozen=True, array_like=True, tag="inline"):
+    """The bytes themselves. ``None`` in the outbox: they are in ``body``, or superseded."""
+
+    data: bytes | None
+
+
+class Placed(Struct, frozen=True, array_like=True, tag="placed"):
+    """Fresh bytes in segments; when their CID is known already, they become trash at once."""
+
+    extents: tuple[Extent, ...]
+    leaves: bytes
+
+
+class Known(Struct, frozen=True, array_like=True, tag="known"):
+    """The content that has the entry's CID, whose bytes are there already."""
+
+
+class PutBucket(Struct, frozen=True, array_like=True, tag="PutBucket"):
+    name: str
+    owner: str
+    path: str
+    created: int
+    acl: str
+    region: str
+    profile: str
+
+
+class SetBucketAcl(Struct, frozen=True, array_like=True, tag="SetBucketAcl"):
+    bucket: int
+    acl: str
+
+
+class DropBucket(Struct, frozen=True, array_like=True, tag="DropBucket"):
+    """An empty bucket goes, and with it its uploads."""
+
+    bucket: int
+    time: int
+
+
+class PutEntry(Struct, frozen=True, array_like=True, tag="PutEntry"):
+    bucket: int
+    key: bytes
+    size: int
+    cid: bytes
+    etag: str
+    modified: int
+    owner: str
+    attributes: Attributes
+    source: Inline | Placed | Known
+    parts: tuple[ObjectPart, ...] = ()
+
+
+class DropEntry(Struct, frozen=True, array_like=True, tag="DropEntry"):
+    bucket: int
+    key: bytes
+    time: int
+
+
+class PutUpload(Struct, frozen=True, array_like=True, tag="PutUpload"):
+    id: str
+    bucket: int
+    key: bytes
+    owner: str
+    created: int
+    attributes: Attributes
+    checksum_algorithm: str | None
+    checksum_type: str | None
+
+
+class PutPart(Struct, frozen=True, array_like=True, tag="PutPart"):
+    upload: str
+    number: int
+    size: int
+    etag: str
+    modified: int
+    checksums: dict[str, str]
+    extents: tuple[Extent, ...]
+    leaves: bytes
+
+
+class CompleteUpload(Struct, frozen=True, array_like=True, tag="CompleteUpload"):
+    """``entry`` takes over the bytes of the parts ``numbers``; those of all others become trash."""
+
+    upload: str
+    numbers: tuple[int, ...]
+    entry: PutEntry
+
+
+class DropUpload(Struct, frozen=True, array_like=True, tag="DropUpload"):
+    """Aborted, or completed long ago."""
+
+    upload: str
+    time: int
+
+
+class NewSegment(Struct, frozen=True, array_like=True, tag="NewSegment"):
+    worker: int
+
+
+class SealSegment(Struct, frozen=True, array_like=True, tag="SealSegment"):
+    """No byte will ever be added to it."""
+
+    segment: int
+
+
+class DropSegment(Struct, frozen=True, array_like=True, tag="DropSegment"):
+    """Its file is gone."""
+
+    segment: int
+
+
+class DropTrash(Struct, frozen=True, array_like=True, tag="DropTrash"):
+    """The bytes have been given back to the file system."""
+
+    extents: tuple[Extent, ...]
+
+
+Change = (
+    PutBucket
+    | SetBucketAcl
+    | DropBucket
+    | PutEntry
+    | DropEntry
+    | PutUpload
+    | PutPart
+    | CompleteUpload
+    | DropUpload
+    | NewSegment
+    | SealSegment
+    | DropSegment
+    | DropTrash
+)
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(list[Change])
+
+
+def encode(changes: list[Change]) -> bytes:
+    """All changes of one commit, in order."""
+    return _encoder.encode(changes)
+
+
+def decode(record: bytes) -> list[Change]:
+    """Raises ``msgspec.ValidationError`` for what this version does not know."""
+    return _decoder.decode(record)
+
+
+def without_bytes(changes: list[Change]) -> list[Change]:
+    """The same changes with inline bytes left out. Returns ``changes`` when there were none."""
+    if not any(type(c) is PutEntry and type(c.source) is Inline for c in changes):
+        return changes
+    return [
+        msgspec.structs.replace(c, source=Inline(None))
+        if type(c) is PutEntry and type(c.source) is Inline
+        else c
+        for c in changes
+    ]

@@ -1,0 +1,208 @@
+"""Committer: the one thread of a worker that writes to the database, many commits at a time.
+
+It takes whatever is waiting (no timer, no minimum), syncs the segments touched once, runs all in
+one transaction, each under its own conditions, and answers all with one wake-up of the loop. Bytes
+that a commit brought and could not name are given back here, whether or not its caller still waits.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any, Protocol, TypeVar
+
+from store import database
+from store.errors import Unavailable
+from store.failpoints import hit
+from store.ledger import Ledger
+from store.records import Extent
+from store.transaction import Commit, Outcome
+
+T = TypeVar("T")
+log = logging.getLogger("s3gw.store")
+
+_MOST_COMMITS = 512
+_MOST_BYTES = 4 << 20
+_INTERVAL_SECONDS = 0.2
+
+_Waiter = asyncio.Future[Any] | Future[Any]
+_Waiting = tuple[Commit[Any], _Waiter]
+
+
+class Places(Protocol):
+    """What the committer wants of ``store.segments.Segments``."""
+
+    def sync(self, numbers: Iterable[int]) -> None: ...
+
+    def abandon(self, extents: Sequence[Extent]) -> None: ...
+
+
+class Committer:
+    """Serves one event loop and the threads of its worker."""
+
+    def __init__(self, ledger: Ledger, segments: Places, durability: str) -> None:
+        self._ledger = ledger
+        self._segments = segments
+        self._durability = durability
+        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._main, name="s3gw-committer", daemon=True)
+        self._loop = asyncio.get_running_loop()
+        self._unsynced_since: float | None = None
+        self._closed = False
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self) -> None:
+        """Blocks until all is committed and the thread has ended."""
+        self._closed = True
+        self._queue.put(None)
+        self._thread.join()
+
+    # --- for callers ---------------------------------------------------------------------------
+
+    def submit(self, commit: Commit[T]) -> "asyncio.Future[T]":
+        """From the loop. Cancelling the future does not cancel the commit."""
+        waiter: asyncio.Future[T] = self._loop.create_future()
+        self._put(commit, waiter)
+        return waiter
+
+    def run(self, commit: Commit[T]) -> T:
+        """From any other thread: blocks. On the committer's own thread it is run at once."""
+        if threading.current_thread() is self._thread:
+            outcome = self._commit([commit])[0]
+            if outcome.error is not None:
+                raise outcome.error
+            value: T = outcome.value
+            return value
+        waiter: Future[T] = Future()
+        self._put(commit, waiter)
+        return waiter.result()
+
+    def post(self, commit: Commit[Any]) -> None:
+        """Commit it some time; nobody waits. From any thread. Lost when the store is closed."""
+        with suppress(Unavailable):
+            self._put(commit, Future())
+
+    def _put(self, commit: Commit[Any], waiter: _Waiter) -> None:
+        if self._closed:
+            raise Unavailable("the store is closed")
+        self._queue.put((commit, waiter))
+
+    # --- the thread ----------------------------------------------------------------------------
+
+    def _main(self) -> None:
+        while batch := self._take():
+            outcomes = self._attempt([commit for commit, _ in batch])
+            hit("P4")
+            self._answer([waiter for _, waiter in batch], outcomes)
+        self._sync_late()
+
+    def _take(self) -> list[_Waiting]:
+        """All that waits, at least one; empty when it is time to end."""
+        first = self._first()
+        if first is None:
+            return []
+        batch, weight = [first], first[0].weight
+        while len(batch) < _MOST_COMMITS and weight < _MOST_BYTES:
+            try:
+                waiting = self._queue.get_nowait()
+            except queue.Empty:
+                break
+            if waiting is None:
+                self._queue.put(None)
+                break
+            batch.append(waiting)
+            weight += waiting[0].weight
+        return batch
+
+    def _first(self) -> _Waiting | None:
+        while True:
+            if self._unsynced_since is None:
+                return self._queue.get()
+            left = self._unsynced_since + _INTERVAL_SECONDS - time.monotonic()
+            try:
+                if left > 0:
+                    return self._queue.get(timeout=left)
+            except queue.Empty:
+                pass
+            self._sync_late()
+
+    def _attempt(self, commits: Sequence[Commit[Any]]) -> list[Outcome]:
+        try:
+            return self._commit(commits)
+        except Exception as error:
+            log.exception("a batch of %d commits broke", len(commits))
+            return [Outcome(error=database.refusal(error) or error)] * len(commits)
+
+    def _commit(self, commits: Sequence[Commit[Any]]) -> list[Outcome]:
+        outcomes = {id(commit): self._place(commit) for commit in commits}
+        self._sync_bytes(commits, outcomes)
+        ready = [commit for commit in commits if outcomes[id(commit)].error is None]
+        if ready:
+            hit("P2")
+            outcomes.update(zip(map(id, ready), self._ledger.commit(ready), strict=True))
+            if self._durability == "interval" and self._unsynced_since is None:
+                self._unsynced_since = time.monotonic()
+        for commit in commits:
+            outcome = outcomes[id(commit)]
+            if outcome.error is not None and commit.extents and not outcome.keep:
+                self._segments.abandon(commit.extents)
+        return [outcomes[id(commit)] for commit in commits]
+
+    @staticmethod
+    def _place(commit: Commit[Any]) -> Outcome:
+        try:
+            commit.place()
+        except Exception as error:
+            return Outcome(error=database.refusal(error) or error)
+        return Outcome()
+
+    def _sync_bytes(self, commits: Sequence[Commit[Any]], outcomes: dict[int, Outcome]) -> None:
+        touched = {extent.segment for commit in commits for extent in commit.extents}
+        if not touched or self._durability == "none":
+            return
+        try:
+            self._segments.sync(touched)
+        except Exception as error:
+            # The kernel reports a lost write once. Which bytes it lost is not known, so none of
+            # these is ever acknowledged (https://wiki.postgresql.org/wiki/Fsync_Errors).
+            log.exception("segments %s could not be synced", sorted(touched))
+            refusal = database.refusal(error) or Unavailable(str(error))
+            for commit in commits:
+                if commit.extents:
+                    outcomes[id(commit)] = Outcome(error=refusal)
+
+    def _sync_late(self) -> None:
+        if self._unsynced_since is not None:
+            self._unsynced_since = None
+            try:
+                self._ledger.sync()
+            except OSError:
+                log.exception("the database could not be synced")
+
+    def _answer(self, waiters: Sequence[_Waiter], outcomes: Sequence[Outcome]) -> None:
+        answers = list(zip(waiters, outcomes, strict=True))
+        on_loop = [(w, o) for w, o in answers if isinstance(w, asyncio.Future)]
+        for waiter, outcome in answers:
+            if isinstance(waiter, Future):
+                _resolve([(waiter, outcome)])
+        if on_loop:
+            try:
+                self._loop.call_soon_threadsafe(_resolve, on_loop)
+            except RuntimeError:  # the loop is closed: nobody waits any more
+                log.info("%d commits were done after their loop had ended", len(on_loop))
+
+
+def _resolve(answers: Iterable[tuple[_Waiter, Outcome]]) -> None:
+    for waiter, outcome in answers:
+        if waiter.done():
+            continue
+        if outcome.error is not None:
+            waiter.set_exception(outcome.error)
+        else:
+            waiter.set_result(outcome.value)

@@ -1,0 +1,169 @@
+"""Engine: what one worker runs to keep a store - connections, threads, segments - and their order.
+
+The verbs are ``store.store``'s; here is what they all need, how it starts and how it ends.
+"""
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+from store import space
+from store.collector import Collector
+from store.committer import Committer
+from store.database import FILE, open_reader
+from store.errors import Damaged
+from store.failpoints import hit
+from store.inflight import InFlight
+from store.ledger import Ledger
+from store.reader import Reader
+from store.records import Body, Extent, Staged
+from store.segments import Segments
+from store.settings import Settings
+from store.stage import stage
+from store.transaction import Commit
+from store.unixfs import Profile
+
+P = ParamSpec("P")
+T = TypeVar("T")
+log = logging.getLogger("s3gw.store")
+
+
+class Engine:
+    """Built on the running loop, which it serves. ``close`` it on another thread."""
+
+    def __init__(
+        self, directory: Path, settings: Settings, worker: int, clock: Callable[[], int]
+    ) -> None:
+        """Raises ``Unavailable``."""
+        self._settings = settings
+        self._worker = worker
+        self._active: int | None = None
+        self._full: int | None = None
+        self.db = open_reader(directory / FILE)
+        self._ledger = Ledger(directory, settings.durability)
+        self.segments = Segments(directory, settings, worker, self._new_segment)
+        self._pool = ThreadPoolExecutor(
+            (os.cpu_count() or 1) + 2, "s3gw-hash", initializer=_step_back
+        )
+        self._committer = Committer(self._ledger, self.segments, settings.durability)
+        self._in_flight = InFlight(self._seal)
+        self.collector = Collector(
+            directory, settings, self.segments, self._committer, self._ledger
+        )
+        self._committer.start()
+        self._resume()
+        if worker == 0:
+            self.collector.start(clock)
+
+    def close(self) -> None:
+        """Blocks until all that was submitted is done."""
+        self.collector.close()
+        self._pool.shutdown()
+        self._committer.close()
+        self.segments.close()
+        self._ledger.close()
+        self.db.close()
+
+    # --- bytes ---------------------------------------------------------------------------------
+
+    async def stage(self, body: Body, profile: Profile) -> Staged:
+        """See ``Store.stage``."""
+        token = self._in_flight.begin()
+        try:
+            staged = await stage(body, profile, self.segments, self._settings, self._pool)
+        except BaseException:
+            self._in_flight.end(token)
+            raise
+        hit("P1")
+        if staged.extents:
+            self._in_flight.hold(token, staged)
+        else:
+            self._in_flight.end(token)
+        return staged
+
+    def discard(self, staged: Staged) -> None:
+        """See ``Store.discard``."""
+        token = self._in_flight.release(staged)
+        if token is not None:
+            self._pool.submit(self.segments.abandon, staged.extents)
+            self._in_flight.end(token)
+
+    def reader(self, extents: Sequence[Extent], start: int, length: int) -> Reader:
+        return Reader(self.segments, extents, start, length, self._pool)
+
+    def read(self, extent: Extent) -> bytes:
+        """All of it, in one call; off the loop. Raises ``Damaged`` when it is cut short."""
+        file = self.segments.open(extent.segment)
+        try:
+            data = os.pread(file, extent.length, extent.offset)
+        finally:
+            os.close(file)
+        if len(data) != extent.length:
+            raise Damaged(f"{extent} has {len(data)} bytes")
+        return data
+
+    # --- work ----------------------------------------------------------------------------------
+
+    async def submit(self, commit: Commit[T], staged: Staged | None = None) -> T:
+        """Have it committed. ``staged`` is handed over: it is named, or given back, by then.
+
+        Raises ``ValueError`` when that was done before: its bytes may be live by now.
+        """
+        if staged is None or not staged.extents:
+            return await self._committer.submit(commit)
+        token = self._in_flight.release(staged)
+        if token is None:
+            raise ValueError("staged bytes are committed once")
+        try:
+            waiter = self._committer.submit(commit)
+        finally:
+            self._in_flight.end(token)
+        return await waiter
+
+    async def in_pool(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run it in a hashing thread."""
+        return await asyncio.wrap_future(self._pool.submit(call, *args, **kwargs))
+
+    # --- segments ------------------------------------------------------------------------------
+
+    def _resume(self) -> None:
+        """Go on in the segment this worker last wrote to; seal those it left before."""
+        open_ones = space.open_segments(self.db, self._worker)
+        for number in open_ones:
+            space.sweep(self.db, number, self.segments.path(number))
+        for number in open_ones[:-1]:
+            self._seal(number)
+        for number in open_ones[-1:]:
+            try:
+                self.segments.start(number, space.end_of(self.db, number))
+            except Damaged:
+                log.exception("segment %d is damaged and sealed", number)
+                self._seal(number)
+            else:
+                self._active = number
+
+    def _new_segment(self) -> int:
+        """Called by ``Segments``, off the loop and never twice at a time, when one is full."""
+        number = self._committer.run(space.MakeSegment(self._worker))
+        if self._settings.durability == "interval":
+            self._ledger.sync()  # a file must never be there without its row
+        hit("P5")
+        # The one that is full now may still be reserved in until ``Segments`` has the new one; the
+        # one before it is past that.
+        if self._full is not None:
+            self._in_flight.full(self._full)
+        self._full, self._active = self._active, number
+        return number
+
+    def _seal(self, segment: int) -> None:
+        self._committer.post(space.Seal(segment))
+
+
+def _step_back() -> None:
+    # Hashing must not keep the event loop waiting for a core.
+    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 5)

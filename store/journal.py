@@ -1,0 +1,206 @@
+"""The change journal: every committed batch once more, in order, checksummed, beside SQLite.
+
+It is not on the acknowledgement path: ``append`` does not sync. What it lacks after a crash is in
+the outbox (table ``change``) and is filled in by ``store.outbox``; what the database lacks is
+replayed by ``store.prepare``. Files are ``journal/<first lsn>.log``: a header, then records.
+
+The write lock's file says where the journal ends (``Tail``), so that each process can append after
+any other, and sees at once when one died between its commit and its record.
+"""
+
+import logging
+import os
+import struct
+import uuid
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from msgspec import Struct
+
+from store.changes import decode
+from store.errors import JournalMismatch
+
+log = logging.getLogger("s3gw.store")
+
+FILE_BYTES = 64 << 20
+
+_HEADER = struct.Struct(">8sI16sI")  # magic, version, store id, crc32 of these
+_RECORD = struct.Struct(">IIQ")  # payload length, crc32 of lsn and payload, first lsn
+_TAIL = struct.Struct(">QQQI")  # first lsn of the last file, its length, last lsn, crc32
+_MAGIC, _VERSION = b"s3gwjrnl", 1
+_FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
+
+
+class Tail(Struct, frozen=True):
+    """Where the journal ends."""
+
+    file: int
+    """First lsn, hence name, of the last file; 0: there is none."""
+    length: int
+    lsn: int
+    """Last lsn of the last record."""
+
+
+class Record(Struct, frozen=True):
+    """The changes of one commit, encoded; the first of them is number ``lsn``."""
+
+    lsn: int
+    payload: bytes
+
+
+class Journal:
+    """The journal of one store. All methods that write want the write lock held."""
+
+    def __init__(self, directory: Path, store: uuid.UUID, lock_file: int) -> None:
+        """``directory`` exists; ``lock_file`` is the write lock's descriptor."""
+        self._directory = directory
+        self._store = store
+        self._lock_file = lock_file
+        self._file = -1
+        self._name = 0
+
+    def close(self) -> None:
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    # --- writing -------------------------------------------------------------------------------
+
+    def tail(self) -> Tail:
+        """Where the last holder of the write lock left off."""
+        packed = os.pread(self._lock_file, _TAIL.size, 0)
+        if len(packed) != _TAIL.size or zlib.crc32(packed[:-4]) != _TAIL.unpack(packed)[3]:
+            raise JournalMismatch("the write lock does not say where the journal ends")
+        return Tail(*_TAIL.unpack(packed)[:3])
+
+    def set_tail(self, tail: Tail) -> None:
+        packed = struct.pack(">QQQ", tail.file, tail.length, tail.lsn)
+        os.pwrite(self._lock_file, packed + struct.pack(">I", zlib.crc32(packed)), 0)
+
+    def append(self, tail: Tail, lsn: int, last: int, payload: bytes) -> Tail:
+        """Write one record, changes ``lsn`` to ``last``, after ``tail``; returns the new tail.
+
+        Raises ``OSError``; then the tail is still the old one and what was written does not count.
+        """
+        if tail.file == 0 or tail.length >= FILE_BYTES:
+            tail = self._roll(tail, lsn)
+        self._open(tail.file)
+        checked = zlib.crc32(payload, zlib.crc32(lsn.to_bytes(8, "big")))
+        record = _RECORD.pack(len(payload), checked, lsn) + payload
+        written = os.pwrite(self._file, record, tail.length)
+        while written < len(record):
+            written += os.pwrite(self._file, record[written:], tail.length + written)
+        tail = Tail(tail.file, tail.length + len(record), last)
+        self.set_tail(tail)
+        return tail
+
+    def _roll(self, tail: Tail, lsn: int) -> Tail:
+        if tail.file:
+            self.sync(tail)
+        self.close()
+        header = _HEADER.pack(_MAGIC, _VERSION, self._store.bytes, 0)[:-4]
+        header += struct.pack(">I", zlib.crc32(header))
+        file = os.open(self._path(lsn), _FLAGS | os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            os.pwrite(file, header, 0)
+            os.fsync(file)
+        finally:
+            os.close(file)
+        _sync_directory(self._directory)
+        return Tail(lsn, len(header), tail.lsn)
+
+    def sync(self, tail: Tail) -> None:
+        """Bring all up to ``tail`` to disk. Needs no lock: earlier files were synced when full."""
+        if tail.file:
+            file = os.open(self._path(tail.file), _FLAGS | os.O_RDWR)
+            try:
+                os.fdatasync(file)
+            finally:
+                os.close(file)
+
+    def _open(self, name: int) -> None:
+        if self._name != name or self._file < 0:
+            self.close()
+            self._file = os.open(self._path(name), _FLAGS | os.O_RDWR)
+            self._name = name
+
+    def _path(self, name: int) -> Path:
+        return self._directory / f"{name:016d}.log"
+
+    def cut(self) -> Tail:
+        """Take a torn record off the end, and say where the journal then ends.
+
+        A crash tears only what was written last. Raises ``JournalMismatch``.
+        """
+        names = self.names()
+        if names and self._path(names[-1]).stat().st_size < _HEADER.size:
+            self._path(names.pop()).unlink()
+        if not names:
+            return Tail(0, 0, 0)
+        lsn, end = names[-1] - 1, _HEADER.size
+        for record, record_end in self.scan(names[-1]):
+            lsn, end = record.lsn + len(decode(record.payload)) - 1, record_end
+        if self._path(names[-1]).stat().st_size > end:
+            log.warning("journal %d is cut to its last whole record", names[-1])
+            os.truncate(self._path(names[-1]), end)
+        return Tail(names[-1], end, lsn)
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def names(self) -> list[int]:
+        """First lsns of all files, ascending."""
+        return sorted(int(path.stem) for path in self._directory.glob("*.log"))
+
+    def records(self, after: int = 0) -> Iterator[Record]:
+        """All whole records, in order, that start above ``after``. Raises ``JournalMismatch``."""
+        names = self.names()
+        for name, following in zip(names, [*names[1:], None], strict=True):
+            if following is None or following > after + 1:
+                yield from (r for r, _ in self.scan(name) if r.lsn > after)
+
+    def scan(self, name: int) -> Iterator[tuple[Record, int]]:
+        """The whole records of one file, each with the offset of its end; stops at a torn one.
+
+        Raises ``JournalMismatch`` when the file is of another store.
+        """
+        with self._path(name).open("rb") as file:
+            end = self._check_header(file.read(_HEADER.size), name)
+            while len(head := file.read(_RECORD.size)) == _RECORD.size:
+                length, checked, lsn = _RECORD.unpack(head)
+                payload = file.read(length) if length <= FILE_BYTES * 4 else b""
+                crc = zlib.crc32(payload, zlib.crc32(lsn.to_bytes(8, "big")))
+                if len(payload) != length or crc != checked:
+                    return
+                end += len(head) + length
+                yield Record(lsn, payload), end
+
+    def _check_header(self, header: bytes, name: int) -> int:
+        if len(header) == _HEADER.size:
+            magic, version, store, checked = _HEADER.unpack(header)
+            if magic == _MAGIC and zlib.crc32(header[:-4]) == checked:
+                if version != _VERSION:
+                    raise JournalMismatch(f"journal {name} has format {version}, not {_VERSION}")
+                if store != self._store.bytes:
+                    other = uuid.UUID(bytes=store)
+                    raise JournalMismatch(f"journal {name} is of store {other}, not {self._store}")
+                return len(header)
+        raise JournalMismatch(f"journal {name} has no header")
+
+
+def store_of(directory: Path) -> uuid.UUID | None:
+    """The store the oldest journal file belongs to; ``None`` when there is no journal."""
+    for path in sorted(directory.glob("*.log")):
+        with path.open("rb") as file:
+            header = file.read(_HEADER.size)
+        if len(header) == _HEADER.size and header.startswith(_MAGIC):
+            return uuid.UUID(bytes=_HEADER.unpack(header)[2])
+    return None
+
+
+def _sync_directory(path: Path) -> None:
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)

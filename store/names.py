@@ -1,0 +1,96 @@
+"""Buckets and entries as rows: point reads and the scan over buckets. Listings: ``store.listing``.
+
+Takes a connection and returns values. Whether that is the loop's reading connection or the
+committer's inside a transaction makes no difference here.
+"""
+
+import apsw
+import msgspec
+
+from store.apply import decode_extents
+from store.database import Row, every, one
+from store.records import Attributes, Bucket, Entry, Extent, ObjectPart
+
+_BUCKET = "SELECT id, name, owner, path, created, acl, region, profile FROM bucket"
+_ENTRY = (
+    "SELECT e.bucket, e.key, e.seq, e.size, e.cid, e.etag, e.modified, e.owner, e.attributes,"
+    " e.parts_count, e.body, e.content, c.extents"
+    " FROM entry e LEFT JOIN content c ON c.id = e.content WHERE e.bucket = ? AND e.key = ?"
+)
+
+decode_attributes = msgspec.msgpack.Decoder(Attributes).decode
+_decode_parts = msgspec.msgpack.Decoder(tuple[ObjectPart, ...]).decode
+
+
+def bucket(db: apsw.Connection, name: str) -> Bucket | None:
+    row = one(db, f"{_BUCKET} WHERE name = ?", (name,))
+    return Bucket(*row) if row else None
+
+
+def bucket_by_id(db: apsw.Connection, id: int) -> Bucket | None:
+    row = one(db, f"{_BUCKET} WHERE id = ?", (id,))
+    return Bucket(*row) if row else None
+
+
+def buckets(
+    db: apsw.Connection, owner: str, *, prefix: str, after: str, limit: int
+) -> list[Bucket]:
+    """By name, at most ``limit``. Names are ASCII, so text order is byte order."""
+    # U+10FFFF sorts after everything a name can continue with.
+    rows = every(
+        db,
+        f"{_BUCKET} WHERE owner = ? AND name > ? AND name >= ? AND name < ? ORDER BY name LIMIT ?",
+        (owner, after, prefix, prefix + "\U0010ffff", limit),
+    )
+    return [Bucket(*row) for row in rows]
+
+
+def all_buckets(db: apsw.Connection) -> list[Bucket]:
+    """Every bucket by name, whoever owns it."""
+    return [Bucket(*row) for row in db.execute(f"{_BUCKET} ORDER BY name")]
+
+
+def entry(db: apsw.Connection, bucket: int, key: bytes) -> Entry | None:
+    """The current version of ``key``, with its extents."""
+    row = one(db, _ENTRY, (bucket, key))
+    return entry_of(row[:12], row[12]) if row else None
+
+
+def entry_of(row: Row, extents: bytes | None = None) -> Entry:
+    """A row of the entry's twelve columns as a value."""
+    bucket, key, seq, size, cid, etag, modified, owner, attributes, parts, body, content = row
+    return Entry(
+        bucket,
+        key,
+        seq,
+        size,
+        cid,
+        etag,
+        modified,
+        owner,
+        decode_attributes(attributes),
+        parts,
+        body,
+        content,
+        decode_extents(extents) if extents else (),
+    )
+
+
+def parts(db: apsw.Connection, entry: Entry) -> tuple[ObjectPart, ...]:
+    """Of this version of the entry only: empty when it has been replaced since."""
+    row = one(
+        db,
+        "SELECT parts FROM entry WHERE bucket = ? AND key = ? AND seq = ?",
+        (entry.bucket, entry.key, entry.seq),
+    )
+    return _decode_parts(row[0]) if row and row[0] else ()
+
+
+def inline_bytes(db: apsw.Connection, body: int) -> bytes | None:
+    row = one(db, "SELECT bytes FROM body WHERE id = ?", (body,))
+    return row[0] if row else None
+
+
+def content_extents(db: apsw.Connection, content: int) -> tuple[Extent, ...] | None:
+    row = one(db, "SELECT extents FROM content WHERE id = ?", (content,))
+    return decode_extents(row[0]) if row else None

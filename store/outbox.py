@@ -1,0 +1,63 @@
+"""The outbox: batches that are committed but that the journal may not yet have on disk.
+
+Rows of table ``change``, written in the transaction they describe and pruned once the journal is
+synced past them. Inline bytes are not kept twice: they are read back from ``body``.
+"""
+
+import uuid
+
+import apsw
+import msgspec
+
+from store.changes import Change, Inline, PutEntry, decode, encode
+from store.database import every, one
+from store.errors import JournalMismatch
+from store.journal import Journal, Tail
+
+
+def add(db: apsw.Connection, lsn: int, record: bytes) -> None:
+    """``record``: the changes from number ``lsn`` on, without inline bytes."""
+    db.execute("INSERT INTO change (lsn, record) VALUES (?, ?)", (lsn, record))
+
+
+def top_up(db: apsw.Connection, journal: Journal, tail: Tail) -> Tail:
+    """Append to the journal all it lacks; the write lock is held. Returns the new tail.
+
+    Raises ``JournalMismatch`` when the outbox does not reach back far enough, ``OSError``.
+    """
+    while True:
+        row = one(
+            db, "SELECT lsn, record FROM change WHERE lsn > ? ORDER BY lsn LIMIT 1", (tail.lsn,)
+        )
+        if row is None:
+            break
+        lsn, changes = row[0], decode(row[1])
+        if lsn != tail.lsn + 1:
+            break
+        whole = [_filled(db, lsn + i, change) for i, change in enumerate(changes)]
+        tail = journal.append(tail, lsn, lsn + len(changes) - 1, encode(whole))
+    reached = last_lsn(db)
+    if tail.lsn != reached:
+        raise JournalMismatch(f"the journal ends at {tail.lsn}, the database at {reached}")
+    return tail
+
+
+def prune(db: apsw.Connection, lsn: int) -> None:
+    """Forget the batches up to ``lsn``, the last of a batch: the journal has them on disk."""
+    db.execute("DELETE FROM change WHERE lsn <= ?", (lsn,))
+
+
+def last_lsn(db: apsw.Connection) -> int:
+    return int(every(db, "SELECT lsn FROM state")[0][0])
+
+
+def store_id(db: apsw.Connection) -> uuid.UUID:
+    return uuid.UUID(every(db, "SELECT store FROM state")[0][0])
+
+
+def _filled(db: apsw.Connection, lsn: int, change: Change) -> Change:
+    if not isinstance(change, PutEntry) or not isinstance(change.source, Inline):
+        return change
+    row = one(db, "SELECT bytes FROM body WHERE id = ?", (lsn,))
+    # No row: a later change superseded it, so a replay passes over the missing bytes too.
+    return msgspec.structs.replace(change, source=Inline(row[0] if row else None))
