@@ -19,6 +19,7 @@ from gateway.operations.members import (
     Content,
     attributes,
     canned_acl,
+    check_algorithm,
     check_part_number,
     checksum_members,
     placement,
@@ -207,7 +208,7 @@ async def _checksummed(call: Call, ask: CopyObjectInput, source: Entry) -> Attri
     full = old.checksums if old.checksum_type == checksums.FULL_OBJECT else {}
     if algorithm is None or algorithm in full:
         return replace(kept, checksums=old.checksums, checksum_type=old.checksum_type)
-    checksums.check_known(algorithm)
+    check_algorithm(algorithm)
     text = await _computed(call, source, algorithm)
     return replace(kept, checksums={algorithm: text}, checksum_type=checksums.FULL_OBJECT)
 

@@ -8,10 +8,11 @@ from dataclasses import field
 from datetime import datetime
 from typing import Annotated, Any
 
-from gateway import conditions
+from gateway import checksums, conditions
 from gateway.access import CannedAcl
+from gateway.auth.declared import content_encoding_without_chunked
 from gateway.config import Config
-from gateway.errors import InvalidArgument, InvalidStorageClass, S3NotImplemented
+from gateway.errors import InvalidArgument, InvalidRequest, InvalidStorageClass, S3NotImplemented
 from gateway.naming import quote_etag, user_metadata
 from gateway.wire.shape import Header, PrefixHeaders, Shape, Xml
 from store import cid
@@ -131,7 +132,8 @@ def attributes(said: Content, config: Config) -> Attributes:
         for name in _CONTENT_MEMBERS
         if (value := getattr(said, name)) is not None
     }
-    encoding = without_framing(headers.pop("content-encoding", ""))
+    # aws-chunked is how the body was sent, not what it is.
+    encoding = content_encoding_without_chunked(headers.pop("content-encoding", ""))
     if encoding:
         headers["content-encoding"] = encoding
     headers["content-type"] = said.content_type or DEFAULT_CONTENT_TYPE
@@ -156,17 +158,6 @@ def placement(said: Content) -> dict[str, str]:
     if said.website_redirect_location is not None:
         kept["x-amz-website-redirect-location"] = said.website_redirect_location
     return kept
-
-
-def without_framing(content_encoding: str) -> str:
-    """``aws-chunked,gzip -> gzip``: aws-chunked is how the body was sent, not what it is.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
-    """
-    if "aws-chunked" not in content_encoding.lower():
-        return content_encoding
-    tokens = (token.strip() for token in content_encoding.split(","))
-    return ",".join(token for token in tokens if token and token.lower() != "aws-chunked")
 
 
 def canned_acl(name: str | None) -> str | None:
@@ -197,6 +188,15 @@ def check_part_number(number: int) -> None:
             f"Part number must be an integer between 1 and {MAX_PARTS}, inclusive",
             ArgumentName="partNumber",
             ArgumentValue=number,
+        )
+
+
+def check_algorithm(name: str) -> None:
+    """Raises ``InvalidRequest`` for a checksum algorithm that is not served."""
+    if name not in checksums.TYPES:
+        raise InvalidRequest(
+            "Checksum algorithm provided is unsupported. Please try again with any of the valid "
+            f"types: [{', '.join(checksums.TYPES)}]"
         )
 
 

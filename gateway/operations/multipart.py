@@ -14,6 +14,7 @@ from gateway.operations.members import (
     ChecksumHeaders,
     Content,
     attributes,
+    check_algorithm,
     check_part_number,
     checksum_members,
 )
@@ -176,12 +177,8 @@ def _checksum_type(algorithm: str | None, kind: str | None) -> str | None:
                 "with the x-amz-checksum-algorithm header."
             )
         return None
-    allowed = checksums.TYPES.get(algorithm)
-    if allowed is None:
-        raise InvalidRequest(
-            "Checksum algorithm provided is unsupported. Please try again with any of the valid "
-            f"types: [{', '.join(checksums.TYPES)}]"
-        )
+    check_algorithm(algorithm)
+    allowed = checksums.TYPES[algorithm]
     if kind is None:
         return allowed[0]
     if kind not in (checksums.COMPOSITE, checksums.FULL_OBJECT):
