@@ -21,9 +21,11 @@ def read(path: Path) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError as error:
         raise MasterKeyRefused(f"cannot read the master key {path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         _check(path, os.fstat(descriptor))
-        text = file.read(_FILE_LIMIT)
+        text = os.read(descriptor, _FILE_LIMIT)
+    finally:
+        os.close(descriptor)
     try:
         key = bytes.fromhex(text.decode("ascii").strip())
     except ValueError:
