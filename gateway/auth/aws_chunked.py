@@ -196,11 +196,11 @@ class AwsChunked:
                 self._state = _State.ENDED
             return
         name, colon, value = line.decode("latin-1").partition(":")
-        name = name.strip().lower()
+        name = name.strip(" \t").lower()
         awaited = name in self._awaited and name not in self.trailers
         if not colon or not awaited or TRAILER_SIGNATURE in self.trailers:
             raise MalformedTrailerError
-        value = value.strip()
+        value = value.strip(" \t\n")
         if name == TRAILER_SIGNATURE:
             self._check_trailers(value)
         self.trailers[name] = value

@@ -13,8 +13,12 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 ALGORITHM = "AWS4-HMAC-SHA256"
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
-_plain_path = re.compile(r"[A-Za-z0-9\-._~/]*", re.ASCII).fullmatch
-_plain_value = re.compile(r"[A-Za-z0-9\-._~]*", re.ASCII).fullmatch
+# What is canonical already, as most requests are: unreserved characters, and upper-case escapes of
+# all others. Decoding and encoding those again would cost more than all the rest.
+_ESCAPE = "%(?:[01][0-9A-F]|2[0-9A-C{slash}]|3[A-F]|40|5[B-E]|60|7[B-DF]|[89A-F][0-9A-F])"
+_canonical_path = re.compile(f"(?:[A-Za-z0-9\\-._~/]|{_ESCAPE.format(slash='')})*").fullmatch
+_canonical_text = re.compile(f"(?:[A-Za-z0-9\\-._~]|{_ESCAPE.format(slash='F')})*").fullmatch
+_port = re.compile(r":\d+$", re.ASCII).search
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 
@@ -24,13 +28,13 @@ def canonical_uri(path: str) -> str:
 
     S3 is the service that neither collapses ``//``, ``.`` and ``..`` nor encodes twice.
     """
-    if _plain_path(path):
+    if _canonical_path(path):
         return path or "/"
     return quote_from_bytes(unquote_to_bytes(path.encode("latin-1")), safe="/")
 
 
 def _canonical_value(raw: str) -> str:
-    if _plain_value(raw):
+    if _canonical_text(raw):
         return raw
     return quote_from_bytes(unquote_to_bytes(raw.encode("latin-1")), safe="")
 
@@ -38,12 +42,12 @@ def _canonical_value(raw: str) -> str:
 def canonical_query(raw: Iterable[tuple[str, str]]) -> str:
     """Raw parameters sorted by encoded name, then encoded value, without ``X-Amz-Signature``.
 
-    ``+`` is a plus: ``a=x+y&b`` -> ``a=x%2By&b=``.
+    ``+`` is a plus: ``a=x+y&b`` -> ``a=x%2By&b=``. A stray ``&`` is no parameter.
     """
     pairs = sorted(
         (_canonical_value(name), _canonical_value(value))
         for name, value in raw
-        if name != "X-Amz-Signature"
+        if (name or value) and name != "X-Amz-Signature"
     )
     return "&".join([f"{name}={value}" for name, value in pairs])
 
@@ -65,6 +69,20 @@ def join_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         text = header_value(value)
         joined[name] = f"{joined[name]},{text}" if name in joined else text
     return joined
+
+
+def host_spellings(host: str) -> list[str]:
+    """A Host as it came, then other spellings of the same host a signer may have used.
+
+    Clients and proxies change its case and add or drop a default port: ``H:80`` -> ``h:80``, ``h``.
+    """
+    lower = host.lower()
+    spellings = [host, lower]
+    if lower.endswith((":80", ":443")):
+        spellings.append(lower.rpartition(":")[0])
+    elif not _port(lower):
+        spellings += [f"{lower}:80", f"{lower}:443"]
+    return list(dict.fromkeys(spellings))
 
 
 def canonical_request(

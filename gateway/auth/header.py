@@ -72,7 +72,7 @@ def _parameters(authorization: str) -> str:
     if not authorization:
         raise AccessDenied
     scheme, space, parameters = authorization.partition(" ")
-    if scheme == ALGORITHM and space:
+    if scheme == ALGORITHM:
         return parameters
     if scheme.startswith("AWS4-") or (scheme == "AWS" and ":" in parameters):
         raise InvalidRequest(UNSUPPORTED_MECHANISM)

@@ -83,8 +83,8 @@ def _malformed_list(detail: str) -> S3Error:
 
 def _check_presence(query: Query) -> None:
     """Each parameter once: of two dates, one layer would sign the first, another obey the last."""
-    counts = {name: len(query.all(name)) for name in REQUIRED}
-    if any(count != 1 for count in counts.values()):
+    names = [name for name, _ in query.pairs]
+    if any(names.count(name) != 1 for name in REQUIRED):
         raise AuthorizationQueryParametersError(
             "Query-string authentication version 4 requires the X-Amz-Algorithm,"
             " X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and"

@@ -91,7 +91,8 @@ _epoch = re.compile(r"\d{1,11}", re.ASCII).fullmatch
 
 def check_window(query: Query, now: datetime) -> None:
     """Raises ``AccessDenied`` when a parameter is missing, doubled or malformed, or too late."""
-    if any(len(query.all(name)) != 1 or not query[name] for name in PARAMETERS):
+    names = [name for name, _ in query.pairs]
+    if any(names.count(name) != 1 or not query[name] for name in PARAMETERS):
         raise AccessDenied(
             "Query-string authentication requires the Signature, Expires and AWSAccessKeyId"
             " parameters"
@@ -104,7 +105,7 @@ def check_window(query: Query, now: datetime) -> None:
         raise AccessDenied(
             "Request has expired", Expires=format_extra(end), ServerTime=format_extra(now)
         )
-    unsigned = sorted({name for name, _ in query.pairs} & UNSIGNED_SUBRESOURCES)
+    unsigned = sorted(UNSIGNED_SUBRESOURCES.intersection(names))
     if unsigned:
         raise AccessDenied(
             "There were parameters present in the request which were not signed",
@@ -152,7 +153,7 @@ def _amz_headers(request: Request) -> dict[str, str]:
     amz = _join(request.headers)
     for name, value in _parameters(request.query):
         if name.startswith("x-amz-"):
-            amz.setdefault(name, value.strip())
+            amz.setdefault(name, value.strip(" \t"))
     return amz
 
 

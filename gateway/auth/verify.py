@@ -4,7 +4,7 @@ Nobody is anonymous by failing: only a request that carries no sign of authentic
 Order: mechanism, claim (form, clock, region), signature, key, then the headers of the body.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hmac import compare_digest
@@ -117,28 +117,40 @@ def _find(key_id: str, keys: Keys) -> AccessKey | None:
 def _sigv4(request: Request, claim: Claim, keys: Keys) -> tuple[AccessKey, ChunkSigner]:
     headers = canonical.join_headers(request.headers.pairs)
     _check_all_signed(headers, claim)
-    text = canonical.canonical_request(
-        request.method,
-        canonical.canonical_uri(request.path),
-        canonical.canonical_query(request.query.raw),
-        headers,
-        claim.signed_headers,
-        claim.payload,
-    )
     scope = claim.scope
-    message = canonical.string_to_sign(claim.timestamp, str(scope), text)
     access_key = _find(scope.key_id, keys)
     if access_key:
         key = canonical.signing_key(scope.key_id, access_key.secret, scope.day, scope.region)
     else:
         key = canonical.signing_key("", NO_SECRET, scope.day, "")
-    expected = key.sign(message)
-    same = _same(expected, claim.signature)
-    if access_key is None:
+    refusal: S3Error | None = None
+    for text in _canonical_requests(request, headers, claim):
+        message = canonical.string_to_sign(claim.timestamp, str(scope), text)
+        expected = key.sign(message)
+        same = _same(expected, claim.signature)
+        if access_key and same:
+            return access_key, ChunkSigner(key, claim.timestamp, str(scope), expected)
+        refusal = refusal or _mismatch(scope.key_id, claim.signature, message, text)
+    if access_key is None or refusal is None:
         raise InvalidAccessKeyId(AWSAccessKeyId=scope.key_id)
-    if not same:
-        raise _mismatch(scope.key_id, claim.signature, message, text)
-    return access_key, ChunkSigner(key, claim.timestamp, str(scope), expected)
+    raise refusal
+
+
+def _canonical_requests(
+    request: Request, headers: Mapping[str, str], claim: Claim
+) -> Iterator[bytes]:
+    """As it came; then with the Host spelled as the client may have signed it, if that differs."""
+    uri = canonical.canonical_uri(request.path)
+    query = canonical.canonical_query(request.query.raw)
+    for host in canonical.host_spellings(headers["host"]):
+        yield canonical.canonical_request(
+            request.method,
+            uri,
+            query,
+            {**headers, "host": host},
+            claim.signed_headers,
+            claim.payload,
+        )
 
 
 def _check_all_signed(headers: Mapping[str, str], claim: Claim) -> None:
