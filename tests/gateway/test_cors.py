@@ -8,6 +8,7 @@ from gateway import cors
 from gateway.config import Config
 from gateway.errors import AccessForbidden, BadRequest
 from gateway.request import Headers, Query, Request
+from tests.gateway.conftest import running
 
 APP = "https://app.example.com"
 CONFIG = Config(
@@ -146,3 +147,55 @@ def test_while_cors_is_off_answers_are_as_they_were():
 
 def test_a_preflight_answer_gets_no_second_set_of_headers():
     assert cors.headers(ask(APP), CONFIG) == []
+
+
+# --- through the server --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def browsed(tmp_path_factory):
+    """A gateway that browsers may call from one origin, with a public bucket."""
+    settings = {
+        "cors_allow_origin": (APP,),
+        "cors_allow_methods": ("GET",),
+        "cors_expose_headers": ("ETag", "Cid"),
+    }
+    with running(tmp_path_factory.mktemp("cors"), **settings) as gateway:
+        gateway.client(gateway.owner).create_bucket(Bucket="bucket", ACL="public-read")
+        yield gateway
+
+
+def answer(gateway, method: str, path: str, *headers: str) -> tuple[int, str]:
+    """Status, and head and body as text."""
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {gateway.host}:{gateway.port}", *headers, "", ""]
+    text = gateway.raw("\r\n".join(lines).encode()).decode().lower()
+    return int(text.split(" ")[1]), text
+
+
+def test_the_server_answers_a_preflight_without_a_signature(browsed):
+    asked = (f"Origin: {APP}", "Access-Control-Request-Method: GET")
+    for path in ("/bucket", "/bucket/key", "/no-such-bucket/key"):
+        status, text = answer(browsed, "OPTIONS", path, *asked)
+
+        assert status == 200
+        assert f"access-control-allow-origin: {APP}\r\n" in text
+
+
+def test_the_server_refuses_a_preflight_with_an_error_document(browsed):
+    asked = ("Origin: https://evil.example", "Access-Control-Request-Method: GET")
+    status, text = answer(browsed, "OPTIONS", "/bucket", *asked)
+
+    assert status == 403
+    assert "<code>accessforbidden</code>" in text
+    assert "access-control-allow-origin" not in text
+
+
+def test_answers_and_refusals_are_both_shown_to_the_script(browsed):
+    """A script sees a 403 or 404 only if the error, too, carries the headers."""
+    for path, expected in (("/bucket", 200), ("/bucket/missing", 404), ("/no-such-bucket", 404)):
+        status, text = answer(browsed, "GET", path, f"Origin: {APP}")
+
+        assert status == expected
+        assert f"access-control-allow-origin: {APP}\r\n" in text
+        assert "access-control-expose-headers: etag, cid\r\n" in text
+        assert "\r\nvary: origin" in text

@@ -227,18 +227,26 @@ def test_an_acl_that_is_refused_changes_nothing(options, expected, bucket, s3, g
     assert gateway.store.bucket(bucket).acl == "private"
 
 
-def test_a_document_that_is_no_xml_is_a_malformed_acl(bucket, s3):
-    def scramble(request, **_):
-        request.data = b"<AccessControlPolicy><Owner>"
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"<AccessControlPolicy><Owner>",
+        b"public-read",
+        b"<Other/>",
+        b"<!DOCTYPE x><AccessControlPolicy/>",
+    ],
+)
+def test_a_body_that_is_no_policy_is_a_malformed_acl(document, bucket, gateway):
+    client = gateway.client(gateway.owner)
 
-    s3.meta.events.register("before-sign.s3.PutBucketAcl", scramble)
-    try:
-        document = {"Grants": [], "Owner": {"ID": "x"}}
-        refused = refusal(s3.put_bucket_acl, Bucket=bucket, AccessControlPolicy=document)
-    finally:
-        s3.meta.events.unregister("before-sign.s3.PutBucketAcl", scramble)
+    def replace(params, **_):
+        params["body"] = document
 
+    client.meta.events.register("before-call.s3.PutBucketAcl", replace)
+
+    refused = refusal(client.put_bucket_acl, Bucket=bucket, AccessControlPolicy={"Grants": []})
     assert refused == ("MalformedACLError", 400)
+    assert gateway.store.bucket(bucket).acl == "private"
 
 
 def test_a_changed_acl_holds_from_the_next_request(bucket, s3, anonymous):

@@ -5,6 +5,7 @@ from itertools import count
 
 import pytest
 from botocore import handlers
+from botocore.config import Config as ClientConfig
 from botocore.exceptions import ClientError
 
 from tests.gateway.conftest import running
@@ -88,7 +89,7 @@ def test_a_public_bucket_is_still_its_owners(acl, new_bucket, s3, stranger, anon
 
     for client in (stranger, anonymous):
         assert refusal(client.delete_bucket, Bucket=bucket) == ("AccessDenied", 403)
-        assert refusal(client.get_bucket_location, Bucket=bucket) == ("AccessDenied", 403)
+        assert client.get_bucket_location(Bucket=bucket)["LocationConstraint"] is None
     s3.head_bucket(Bucket=bucket)
 
 
@@ -325,9 +326,12 @@ def test_buckets_by_region_in_pages(collector):
     assert "ContinuationToken" not in rest
 
 
-@pytest.mark.parametrize("options", [{"MaxBuckets": 0}, {"MaxBuckets": 10001}, {"MaxBuckets": -1}])
-def test_a_page_of_buckets_has_1_to_10000(options, s3):
-    assert refusal(s3.list_buckets, **options) == ("InvalidArgument", 400)
+@pytest.mark.parametrize("wanted", [0, 10001, -1])
+def test_a_page_of_buckets_has_1_to_10000(wanted, gateway):
+    unchecked = ClientConfig(parameter_validation=False)
+    client = gateway.client(gateway.owner, config=unchecked)
+
+    assert refusal(client.list_buckets, MaxBuckets=wanted) == ("InvalidArgument", 400)
 
 
 def test_a_made_up_bucket_token_is_refused(s3):

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 import pytest
 from botocore.exceptions import ClientError
@@ -149,7 +150,8 @@ def test_an_anonymous_writer_is_an_owner_of_its_own(new_bucket, s3, anonymous):
         ("b", "/", [], ["b/"]),
         ("a/b", "/", [], ["a/b/"]),
         ("foo", "/", [], ["foo+1/", "foo/"]),
-        ("foo", "o/", [], ["foo/"]),
+        ("foo", "o/", ["foo+1/bar", "foo/bar"], []),
+        ("fo", "o/", ["foo+1/bar"], ["foo/"]),
         ("", "\u2603", None, ["\u2603"]),
         ("b/", "//", ["b/1", "b/2"], []),
         ("nothing", "/", [], []),
@@ -162,11 +164,9 @@ def test_prefix_and_delimiter(listing, prefix, delimiter, keys, prefixes, full, 
 
     if keys is None:
         keys = [key for key in KEYS_IN_ORDER if not key.startswith(tuple(prefixes))]
-    if delimiter == "o/":
-        keys = ["foo+1/bar"]
     assert found(answer) == keys
     assert rolled_up(answer) == prefixes
-    assert answer["Prefix"] == prefix
+    assert unquote(answer["Prefix"]) == prefix  # botocore leaves it encoded in V1
     assert answer.get("Delimiter", "") == delimiter
 
 
@@ -204,7 +204,7 @@ def test_max_keys_of_none_is_an_empty_whole_page(listing, full, s3):
 
 
 @pytest.mark.parametrize("listing", LISTINGS)
-@pytest.mark.parametrize("asked", [1000, 1001, 2147483647, 2147483648])
+@pytest.mark.parametrize("asked", [1000, 1001, 2147483647])
 def test_more_than_1000_keys_are_never_given(listing, asked, full, s3):
     answer = getattr(s3, listing)(Bucket=full, MaxKeys=asked)
 
@@ -222,6 +222,7 @@ def test_more_than_1000_keys_are_never_given(listing, asked, full, s3):
         "max-keys=%20",
         "max-keys=x",
         "max-keys=%D9%A1",
+        "max-keys=2147483648",
         "max-keys=99999999999999999999999",
         "encoding-type=xml",
         "encoding-type=URL",
