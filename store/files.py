@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from struct import Struct
 
-from store.errors import NoSpace, StoreError, Unavailable
+from store.errors import Damaged, NoSpace, StoreError, Unavailable
 
 Buffer = bytes | bytearray | memoryview
 
@@ -22,6 +22,7 @@ _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
 _MODE = 0o600
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _UNSUPPORTED = frozenset({errno.EOPNOTSUPP, errno.ENOSYS})
+_ASK_THE_DISK = frozenset({errno.EAGAIN, errno.EOPNOTSUPP})
 _HELD = frozenset({errno.EAGAIN, errno.EACCES})
 
 _KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02  # linux/falloc.h
@@ -41,6 +42,14 @@ def _refusing(what: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise _refusal(what, error) from error
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Damaged(f"read: {error}") from error
 
 
 def _refusal(what: str, error: OSError) -> StoreError:
@@ -104,6 +113,32 @@ def pwrite_all(file: int, data: Buffer, offset: int) -> None:
             if step == 0:
                 raise OSError(errno.EIO, "nothing was written")
             done += step
+
+
+def read(file: int, count: int, offset: int) -> bytes:
+    """At most ``count`` bytes, none at the end of the file. Raises ``Damaged``."""
+    with _reading():
+        return os.pread(file, count, offset)
+
+
+def read_cached(file: int, into: memoryview, offset: int) -> int | None:
+    """How many bytes of ``into`` could be filled from memory; ``None`` when the disk must be asked.
+
+    Raises ``Damaged``. https://man7.org/linux/man-pages/man2/preadv2.2.html
+    """
+    with _reading():
+        try:
+            return os.preadv(file, [into], offset, os.RWF_NOWAIT)
+        except OSError as error:
+            if error.errno in _ASK_THE_DISK:
+                return None
+            raise
+
+
+def read_ahead(file: int, offset: int, length: int) -> None:
+    """Have the kernel fetch a range that will be read next."""
+    with _reading():
+        os.posix_fadvise(file, offset, length, os.POSIX_FADV_WILLNEED)
 
 
 def sync(file: int) -> None:

@@ -52,7 +52,8 @@ class Segments:
         """``directory`` is the data directory.
 
         ``new_segment`` makes a number no segment ever had, durably. It is called in the thread
-        that reserves, never in two at a time.
+        that reserves, never in two at a time, and only once nothing can be reserved any more in
+        the segment before.
         """
         self._files = SegmentFiles(directory)
         self._worker = worker
@@ -200,6 +201,10 @@ class Segments:
         with self._rolling:
             if self._active is not full:
                 return  # somebody else did it while this thread waited
+            if full is not None:
+                # Before the number is asked for: from then on nothing is reserved in this one.
+                with self._lock:
+                    full.sealed = True
             self._activate(self._create(), 0)
             self._retire_idle()
 
@@ -212,8 +217,6 @@ class Segments:
 
     def _activate(self, segment: _Segment, position: int) -> None:
         with self._lock:
-            if self._active is not None:
-                self._active.sealed = True
             self._active, self._frontier = segment, Frontier(position, self._most)
             self._writing[segment.number] = segment
 

@@ -1,0 +1,198 @@
+"""Intake: the way of one body into segments, hashed as it goes, in bounded memory.
+
+Bytes are gathered in batches of 1 MiB. Of each batch one job in the pool makes the leaf digests and
+writes it; the digests of the whole body need the batches in order, so they run beside it. A body
+holds three batches at most, and all bodies of a worker 256.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+from store import digests
+from store.buffers import Buffers
+from store.digests import Buffer, Hasher
+from store.pipeline import Pipeline
+from store.records import Extent
+from store.segments import Segments
+from store.unixfs import Profile, leaf_digest
+
+BATCH_BYTES = 1 << 20
+"""A multiple of every profile's chunk."""
+SMALL_BYTES = 64 << 10
+"""What is hashed in less time than it takes to bring in a second thread."""
+
+_STEP_BYTES = 8 << 20  # reserved at a time when the length is not known
+_WRITEBACK_BATCHES = 16
+_SLOW = frozenset({"sha1", "sha256"})
+_buffers = Buffers(BATCH_BYTES, limit=256, keep=32)
+
+
+class Intake:
+    """``feed`` it, ``drain`` it, then ``keep``; or, at any time, ``abort``. One task's."""
+
+    def __init__(
+        self,
+        profile: Profile,
+        segments: Segments,
+        pool: ThreadPoolExecutor,
+        *,
+        declared: int | None,
+        wanted: frozenset[str],
+    ) -> None:
+        """``declared`` is the length the body claims to have; it may be wrong."""
+        self._profile = profile
+        self._segments = segments
+        self._declared = declared or 0
+        self._hashers = {name: digests.new(name) for name in wanted | {"md5"}}
+        self._sha256_is_leaf = False
+        self._pipeline = Pipeline(pool, most=3)
+        self._buffer: bytearray | None = None
+        self._filled = 0
+        self._extents: list[Extent] = []
+        self._used = 0  # bytes of the last extent
+        self._leaves: list[bytes] = []
+        self.size = 0
+        """Bytes sent on; all of them once it is drained."""
+
+    @property
+    def leaves(self) -> bytes:
+        """The leaf digests, back to back, once it is drained."""
+        return b"".join(self._leaves)
+
+    @property
+    def digests(self) -> dict[str, bytes]:
+        """The digests of the whole body by name, once it is drained."""
+        made = {name: hasher.digest() for name, hasher in self._hashers.items()}
+        return made | {"sha256": self.leaves} if self._sha256_is_leaf else made
+
+    async def feed(self, piece: Buffer) -> None:
+        """Take in bytes. Raises what an earlier batch raised: ``NoSpace``, ``Unavailable``."""
+        done = 0
+        with memoryview(piece) as view:
+            while done < len(view):
+                if self._filled == BATCH_BYTES:
+                    await self._send(last=False)
+                if self._buffer is None:
+                    self._buffer = await _buffers.take()
+                count = min(len(view) - done, BATCH_BYTES - self._filled)
+                with memoryview(self._buffer) as room:
+                    room[self._filled : self._filled + count] = view[done : done + count]
+                self._filled += count
+                done += count
+
+    async def drain(self) -> None:
+        """The body has ended: wait until all is hashed and written. Raises as ``feed``."""
+        if self._filled:
+            await self._send(last=True)
+        await self._pipeline.drain()
+
+    def keep(self) -> tuple[Extent, ...]:
+        """End the reservations: where the bytes are, neighbours in one."""
+        kept: list[Extent] = []
+        for number, reserved in enumerate(self._extents, start=1):
+            used = self._used if number == len(self._extents) else reserved.length
+            extent = self._segments.shrink(reserved, used)
+            last = kept[-1] if kept else None
+            if last and _end(last) == (extent.segment, extent.offset):
+                kept[-1] = Extent(last.segment, last.offset, last.length + extent.length)
+            else:
+                kept.append(extent)
+        self._extents = kept
+        return tuple(kept)
+
+    async def abort(self) -> None:
+        """Leave nothing behind. Goes to its end even when cancelled; raises nothing."""
+        await self._pipeline.settle()
+        if self._buffer is not None:
+            _buffers.give(self._buffer)
+            self._buffer = None
+        if self._extents:
+            self._pipeline.start(partial(self._segments.abandon, self._extents))
+            await self._pipeline.settle()
+
+    # --- one batch -----------------------------------------------------------------------------
+
+    async def _send(self, *, last: bool) -> None:
+        await self._pipeline.ready()
+        assert self._buffer is not None
+        data = memoryview(self._buffer)[: self._filled]
+        places = await self._place(data, last)
+        number = len(self._leaves)
+        self._leaves.append(b"")
+        self.size += len(data)
+        if number == 0 and last:
+            self._reuse_leaf(len(data))
+        write = partial(self._write, number, data, places)
+        updates = [partial(_update, hashers, data) for hashers in self._groups()]
+        done = partial(_buffers.give, self._buffer)
+        if number == 0 and last and len(data) <= SMALL_BYTES:
+            self._pipeline.start(partial(_one_by_one, (write, *updates)), done=done)
+        else:
+            self._pipeline.start(write, updates, done=done)
+        self._buffer, self._filled = None, 0
+
+    def _reuse_leaf(self, size: int) -> None:
+        """The only leaf of a body, when raw, is the body: its SHA-256 is known already."""
+        if self._profile.raw_leaves and size <= self._profile.chunk:
+            self._sha256_is_leaf = self._hashers.pop("sha256", None) is not None
+
+    def _groups(self) -> list[list[Hasher]]:
+        """What runs in one thread each: MD5, the slowest, with the CRCs; SHA-1 and SHA-256."""
+        slow = [hasher for name, hasher in self._hashers.items() if name in _SLOW]
+        rest = [hasher for name, hasher in self._hashers.items() if name not in _SLOW]
+        return [rest, slow] if slow else [rest]
+
+    async def _place(self, data: memoryview, last: bool) -> list[tuple[Extent, int, memoryview]]:
+        """Which bytes go where: (reservation, offset in it, bytes)."""
+        places = []
+        done = 0
+        while done < len(data):
+            if not self._extents or self._used == self._extents[-1].length:
+                await self._reserve(len(data) - done, last)
+            extent = self._extents[-1]
+            count = min(len(data) - done, extent.length - self._used)
+            places.append((extent, self._used, data[done : done + count]))
+            self._used += count
+            done += count
+        return places
+
+    async def _reserve(self, needed: int, last: bool) -> None:
+        announced = self._declared - self.size
+        step = needed if last or announced > 0 else _STEP_BYTES
+        length = max(needed, announced, step)
+        extent = self._segments.reserve_at_once(length)
+        if extent is not None:
+            self._extents.append(extent)
+        else:  # a new segment must be made, and the disk waited for
+            self._pipeline.start(lambda: self._extents.append(self._segments.reserve(length)))
+            await self._pipeline.drain()
+        self._used = 0
+
+    def _write(
+        self, number: int, data: memoryview, places: list[tuple[Extent, int, memoryview]]
+    ) -> None:
+        chunk = self._profile.chunk
+        self._leaves[number] = b"".join(
+            leaf_digest(self._profile, data[start : start + chunk])
+            for start in range(0, len(data), chunk)
+        )
+        for extent, offset, piece in places:
+            self._segments.write(extent, offset, piece)
+        if number % _WRITEBACK_BATCHES == _WRITEBACK_BATCHES - 1:
+            extent, offset, piece = places[-1]
+            self._segments.start_writeback(extent, 0, offset + len(piece))
+
+
+def _end(extent: Extent) -> tuple[int, int]:
+    return extent.segment, extent.offset + extent.length
+
+
+def _update(hashers: list[Hasher], data: memoryview) -> None:
+    for hasher in hashers:
+        hasher.update(data)
+
+
+def _one_by_one(jobs: tuple[Callable[[], None], ...]) -> None:
+    for job in jobs:
+        job()
