@@ -1,5 +1,6 @@
 """CompleteMultipartUpload: parts become an object."""
 
+import asyncio
 import hashlib
 from collections.abc import Sequence
 from itertools import pairwise
@@ -27,12 +28,13 @@ from gateway.operations.members import (
     check_part_number,
     checksum_members,
     given_checksums,
+    xml_key,
 )
-from gateway.operations.multipart import known
+from gateway.operations.multipart import known, mismatch
 from gateway.wire.shape import Header, Label, Payload, Query, Shape, Xml
 from store import cid
 from store import errors as store_errors
-from store.records import Attributes, Entry, Part, Upload
+from store.records import Attributes, Entry, Expect, Part, Upload
 
 MIN_PART_BYTES = 5 * 1024 * 1024
 """Of every part but the last. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
@@ -64,7 +66,7 @@ class CompleteMultipartUploadOutput(ChecksumElements, root="CompleteMultipartUpl
     cid: Annotated[str | None, Header("Cid")] = None
     location: str
     bucket: str
-    key: str
+    key: str | None
     etag: Annotated[str, Xml("ETag")]
     checksum_type: str | None = None
 
@@ -83,26 +85,34 @@ async def complete_multipart_upload(
     """
     expect = conditions.expect(ask.if_match, ask.if_none_match)
     upload = known(call, ask.key, ask.upload_id)
-    named = ask.multipart_upload.parts
-    _check_order(named)
-    if upload.completed_etag is not None:
-        return _again(call, ask, upload.completed_etag)
-    parts = _chosen(named, upload, call.store.upload_parts(upload))
+    _check_order(ask.multipart_upload.parts)
+    if upload.completed_etag is None:
+        try:
+            entry = await _joined(call, ask, upload, expect)
+        except (InvalidPart, store_errors.NoSuchUpload):
+            # Two clients, or a client and its retry, complete at once: the later one, whose parts
+            # are gone, is a repeat.
+            upload = known(call, ask.key, ask.upload_id)
+            if upload.completed_etag is None:
+                raise
+        else:
+            return _answer(ask, entry.etag, entry)
+    return _again(call, ask, str(upload.completed_etag))
+
+
+async def _joined(
+    call: Call, ask: CompleteMultipartUploadInput, upload: Upload, expect: Expect
+) -> Entry:
+    parts = _chosen(ask.multipart_upload.parts, upload, call.store.upload_parts(upload))
     _check_sizes(ask, parts, call.config.max_object_bytes)
-    kept = _checksummed(ask, upload, parts)
+    # 10,000 CRCs take tens of milliseconds to join.
+    kept = await asyncio.to_thread(_checksummed, ask, upload, parts)
     try:
-        entry = await call.store.complete_upload(
+        return await call.store.complete_upload(
             upload, parts, etag=_etag(parts), attributes=kept, expect=expect
         )
     except store_errors.PartChanged as error:
         raise InvalidPart(UploadId=upload.id, PartNumber=error.number) from error
-    except store_errors.NoSuchUpload:
-        # Two clients, or a client and its retry, completed at once: the later one is a repeat.
-        etag = known(call, ask.key, ask.upload_id).completed_etag
-        if etag is None:
-            raise
-        return _again(call, ask, etag)
-    return _answer(ask, entry.etag, entry)
 
 
 def _answer(
@@ -113,7 +123,7 @@ def _answer(
         cid=cid.text(entry.cid) if entry else None,
         location=quote(f"/{ask.bucket}/{ask.key}", errors="surrogateescape"),
         bucket=ask.bucket,
-        key=ask.key,
+        key=xml_key(ask.key),
         etag=quote_etag(etag),
         checksum_type=kept.checksum_type,
         **checksum_members(kept.checksums),
@@ -198,9 +208,11 @@ def _checksummed(
         text = checksums.composite(algorithm, [one for one, _ in runs])
     else:
         text = checksums.full_object(algorithm, runs)
-    given = given_checksums(ask).get(algorithm)
-    if given is not None and given not in (text, text.partition("-")[0]):
-        raise BadDigest(f"The {algorithm.lower()} you specified did not match what we received.")
+    for name, given in given_checksums(ask).items():
+        if name != algorithm:
+            raise mismatch(algorithm, name)
+        if given not in (text, text.partition("-")[0]):
+            raise BadDigest(f"The {name.lower()} you specified did not match what we received.")
     return replace(upload.attributes, checksums={algorithm: text}, checksum_type=kind)
 
 

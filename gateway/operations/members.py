@@ -14,6 +14,7 @@ from gateway.auth.declared import content_encoding_without_chunked
 from gateway.config import Config
 from gateway.errors import InvalidArgument, InvalidRequest, InvalidStorageClass, S3NotImplemented
 from gateway.naming import quote_etag, user_metadata
+from gateway.wire.error import legible
 from gateway.wire.shape import Header, PrefixHeaders, Shape, Xml
 from store import cid
 from store.records import Attributes, Entry
@@ -176,6 +177,14 @@ def canned_acl(name: str | None) -> str | None:
     if name not in set(CannedAcl):
         raise InvalidArgument(ArgumentName="x-amz-acl", ArgumentValue=name)
     return name
+
+
+def xml_key(key: str) -> str | None:
+    """The key for an answer that only echoes it; ``None`` when XML 1.0 cannot hold it.
+
+    The caller knows the key, but one that gets a document it cannot read takes the call for failed.
+    """
+    return key if legible(key) == key else None
 
 
 def check_part_number(number: int) -> None:

@@ -17,6 +17,7 @@ from gateway.operations.members import (
     check_algorithm,
     check_part_number,
     checksum_members,
+    xml_key,
 )
 from gateway.operations.object import check_length
 from gateway.wire.shape import Header, Label, Payload, Query, Shape
@@ -34,7 +35,7 @@ class CreateMultipartUploadOutput(Shape, root="InitiateMultipartUploadResult"):
     checksum_algorithm: Annotated[str | None, Header("x-amz-checksum-algorithm")] = None
     checksum_type: Annotated[str | None, Header("x-amz-checksum-type")] = None
     bucket: str
-    key: str
+    key: str | None
     upload_id: str
 
 
@@ -82,7 +83,7 @@ async def create_multipart_upload(
         checksum_algorithm=upload.checksum_algorithm,
         checksum_type=upload.checksum_type,
         bucket=ask.bucket,
-        key=ask.key,
+        key=xml_key(ask.key),
         upload_id=upload.id,
     )
 
@@ -101,10 +102,7 @@ async def upload_part(call: Call, ask: UploadPartInput) -> UploadPartOutput:
     given = ask.body.checksum_algorithm
     expected = upload.checksum_algorithm
     if given is not None and expected is not None and given != expected:
-        raise InvalidRequest(
-            "Checksum Type mismatch occurred, expected checksum Type: "
-            f"{expected.lower()}, actual checksum Type: {given.lower()}"
-        )
+        raise mismatch(expected, given)
     names = part_checksums(upload, given)
     for name in names:
         ask.body.also(name)
@@ -143,6 +141,14 @@ def running(call: Call, key: str, upload_id: str) -> Upload:
     if upload.completed_etag is not None:
         raise NoSuchUpload(UploadId=upload_id)
     return upload
+
+
+def mismatch(expected: str, given: str) -> InvalidRequest:
+    """The error for a checksum of another algorithm than the upload's."""
+    return InvalidRequest(
+        "Checksum Type mismatch occurred, expected checksum Type: "
+        f"{expected.lower()}, actual checksum Type: {given.lower()}"
+    )
 
 
 def part_checksums(upload: Upload, given: str | None = None) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Annotated
 from gateway.naming import Owner, key_bytes, key_text, owner, url_key
 from gateway.operation import Call
 from gateway.operations.listing import CommonPrefix, EncodingType
-from gateway.operations.members import STANDARD, ChecksumElements, checksum_members
+from gateway.operations.members import STANDARD, ChecksumElements, checksum_members, xml_key
 from gateway.operations.multipart import running
 from gateway.wire.shape import Label, Query, Shape, Xml
 from store.records import Part, Upload, UploadPage
@@ -34,7 +34,7 @@ class ListedPart(ChecksumElements):
 
 class ListPartsOutput(Shape, root="ListPartsResult"):
     bucket: str
-    key: str
+    key: str | None
     upload_id: str
     part_number_marker: int
     next_part_number_marker: int
@@ -100,7 +100,7 @@ async def list_parts(call: Call, ask: ListPartsInput) -> ListPartsOutput:
     shown = found[:limit]
     return ListPartsOutput(
         bucket=ask.bucket,
-        key=ask.key,
+        key=xml_key(ask.key),
         upload_id=ask.upload_id,
         part_number_marker=ask.part_number_marker,
         next_part_number_marker=shown[-1].number if shown else 0,

@@ -1,9 +1,13 @@
 """The error document: the one answer that has no namespace and no shape."""
 
+import re
+
 from gateway.errors import S3Error
 from gateway.response import Response
 from gateway.wire.rendering import XML_TYPE, sendable
 from gateway.wire.xml_writing import PROLOG, escape
+
+_ILLEGIBLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def render_error(
@@ -24,5 +28,14 @@ def render_error(
         "RequestId": request_id,
         "HostId": host_id,
     }
-    inner = "".join(f"<{name}>{escape(text)}</{name}>" for name, text in elements.items())
+    inner = "".join(f"<{name}>{escape(legible(text))}</{name}>" for name, text in elements.items())
     return Response(error.status, [*headers, XML_TYPE], f"{PROLOG}<Error>{inner}</Error>".encode())
+
+
+def legible(text: str) -> str:
+    """``text`` with U+FFFD for what XML 1.0 cannot hold.
+
+    A strict reader refuses a whole document for one such character, and then its client never
+    learns the code of the error.
+    """
+    return _ILLEGIBLE.sub("\N{REPLACEMENT CHARACTER}", text)

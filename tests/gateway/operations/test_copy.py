@@ -5,7 +5,6 @@ import hashlib
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from urllib.parse import quote
 
 import pytest
 from botocore.exceptions import ClientError
@@ -372,10 +371,3 @@ def test_refusals_of_part_copies(s3, stranger, bucket, upload, new_bucket):
         403,
         "AccessDenied",
     )
-
-
-def test_the_header_is_quoted_by_clients_in_both_ways(s3, bucket):
-    s3.put_object(Bucket=bucket, Key="a+b c", Body=BODY)
-    for text in (f"{bucket}/{quote('a+b c')}", f"/{bucket}/a%2Bb+c"):
-        s3.copy_object(Bucket=bucket, Key="k", CopySource=text)
-        assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == BODY
