@@ -111,10 +111,12 @@ def sign(
     region: str = "us-east-1",
     key: str = KEY,
     secret: str = SECRET,
+    trailer: bool = False,
 ) -> AWSRequest:
     """A request with an Authorization header made by botocore."""
     aws = AWSRequest(method=method, url=url, headers=headers or {}, data=data)
-    aws.context["payload_signing_enabled"] = True
+    if trailer:
+        aws.context["checksum"] = {"request_algorithm": {"in": "trailer"}}
     with _at(now):
         S3SigV4Auth(Credentials(key, secret), "s3", region).add_auth(aws)
     return aws

@@ -4,8 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from gateway.auth import canonical
 from gateway.errors import S3Error
-from tests.gateway.auth.signed import EMPTY, KEY, NOW, check, presign, request, resend
+from tests.gateway.auth.signed import EMPTY, KEY, NOW, SECRET, check, presign, request, resend
 
 HOST = {"host": "gw.test:9000"}
 
@@ -119,8 +120,6 @@ def test_the_payload_is_unsigned_unless_something_else_is_said():
 
 @pytest.mark.parametrize("in_url", [True, False])
 async def test_a_payload_hash_that_was_signed_is_obeyed(in_url):
-    from gateway.auth import canonical
-
     target = "/b/k"
     pairs = [
         ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
@@ -137,9 +136,7 @@ async def test_a_payload_hash_that_was_signed_is_obeyed(in_url):
     text = canonical.canonical_request(
         "PUT", target, canonical.canonical_query(pairs), head, ["host"], EMPTY
     )
-    key = canonical.signing_key(
-        KEY, "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "20130524", "us-east-1"
-    )
+    key = canonical.signing_key(KEY, SECRET, "20130524", "us-east-1")
     message = canonical.string_to_sign(
         "20130524T000000Z", "20130524/us-east-1/s3/aws4_request", text
     )

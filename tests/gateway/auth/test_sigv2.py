@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 
 import botocore.session
 import pytest
+from botocore.auth import HmacV1Auth
 
 from gateway.auth import sigv2
 from gateway.errors import S3Error
@@ -100,8 +101,6 @@ def test_every_subresource_of_the_model_is_signed_or_refused():
 
 
 def test_the_signed_subresources_are_those_of_botocore():
-    from botocore.auth import HmacV1Auth
-
     assert set(HmacV1Auth.QSAOfInterest) == sigv2.SIGNED_SUBRESOURCES
 
 
