@@ -55,11 +55,12 @@ def join(database: Path, profile: unixfs.Profile, parts: Sequence[Part], read: R
 def _rows(database: Path, parts: Sequence[Part]) -> list[_Row]:
     upload = parts[0].upload
     with closing(open_reader(database)) as db, snapshot(db):
-        if one(db, "SELECT 1 FROM upload WHERE id = ?", (upload,)) is None:
+        if one(db, _IN_PROGRESS, (upload,)) is None:
             raise NoSuchUpload(upload)
         return [_row(one(db, _PART, (upload, p.number, p.seq)), p) for p in parts]
 
 
+_IN_PROGRESS = "SELECT 1 FROM upload WHERE id = ? AND completed_etag IS NULL"
 _PART = (
     "SELECT size, checksums, extents, leaves FROM part WHERE upload = ? AND number = ? AND seq = ?"
 )

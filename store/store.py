@@ -154,8 +154,10 @@ class Store:
         """Name staged bytes. ETag is their MD5.
 
         Raises ``NoSuchBucket``, ``NoSuchEntry`` (``etags`` expected of an absent key),
-        ``ExpectationFailed``; then the staged bytes are discarded.
+        ``ExpectationFailed``; then the staged bytes are discarded. ``ValueError`` when they were
+        staged for another profile, or given away before.
         """
+        _same_profile(bucket, staged)
         commit = commits.PutObject(
             bucket,
             key,
@@ -284,7 +286,13 @@ class Store:
     async def put_part(
         self, upload: Upload, number: int, staged: Staged, *, checksums: dict[str, str]
     ) -> Part:
-        """Add or replace one part. Raises ``NoSuchUpload``; then the bytes are discarded."""
+        """Add or replace one part.
+
+        Raises ``NoSuchUpload``; then the staged bytes are discarded. ``ValueError`` as ``put``.
+        """
+        bucket = names.bucket_by_id(self._db, upload.bucket)
+        if bucket is not None:
+            _same_profile(bucket, staged)
         commit = multipart.UploadPart(
             upload, number, staged, self._engine.segments, checksums=checksums, now=self._clock()
         )
@@ -359,3 +367,8 @@ class Store:
         if disk.f_bavail * disk.f_frsize < _SPARE_BYTES:
             raise NoSpace(f"{disk.f_bavail * disk.f_frsize} bytes left")
         await self._engine.submit(commits.Probe())
+
+
+def _same_profile(bucket: Bucket, staged: Staged) -> None:
+    if staged.profile != bucket.profile:
+        raise ValueError(f"{bucket.name} has profile {bucket.profile}, not {staged.profile}")
