@@ -138,9 +138,9 @@ def find(request: Request, operations: Sequence[Operation]) -> Operation:
     if row is None:
         raise _nothing(request, level)
     for other in rows:
-        if not other.query.keys() <= row.query.keys():
-            missing = ", ".join(sorted(other.headers))
-            raise InvalidRequest(f"Missing required header for this request: {missing}")
+        missing = sorted(name for name in other.headers if name not in request.headers)
+        if missing and not other.query.keys() <= row.query.keys():
+            raise InvalidRequest(f"Missing required header for this request: {', '.join(missing)}")
     refuse_subresources(request, level, row.query)
     return row
 
