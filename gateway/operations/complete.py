@@ -39,6 +39,8 @@ from store.records import Attributes, Entry, Expect, Part, Upload
 MIN_PART_BYTES = 5 * 1024 * 1024
 """Of every part but the last. https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html"""
 
+READ_AT_ONCE = 500
+
 
 class CompletedPart(ChecksumElements):
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompletedPart.html"""
@@ -103,16 +105,41 @@ async def complete_multipart_upload(
 async def _joined(
     call: Call, ask: CompleteMultipartUploadInput, upload: Upload, expect: Expect
 ) -> Entry:
-    parts = _chosen(ask.multipart_upload.parts, upload, call.store.upload_parts(upload))
-    _check_sizes(ask, parts, call.config.max_object_bytes)
-    # 10,000 CRCs take tens of milliseconds to join.
-    kept = await asyncio.to_thread(_checksummed, ask, upload, parts)
+    uploaded = await _uploaded(call, upload)
+    # For 10,000 parts this takes tens of milliseconds.
+    parts, kept = await asyncio.to_thread(
+        _judged, ask, upload, uploaded, call.config.max_object_bytes
+    )
     try:
         return await call.store.complete_upload(
             upload, parts, etag=_etag(parts), attributes=kept, expect=expect
         )
     except store_errors.PartChanged as error:
         raise InvalidPart(UploadId=upload.id, PartNumber=error.number) from error
+
+
+async def _uploaded(call: Call, upload: Upload) -> list[Part]:
+    """All parts, read in runs so that the loop is never held for long.
+
+    They may change in between: the store compares them once more when it commits.
+    """
+    parts: list[Part] = []
+    while True:
+        after = parts[-1].number if parts else 0
+        run = call.store.upload_parts(upload, after=after, limit=READ_AT_ONCE)
+        parts += run
+        if len(run) < READ_AT_ONCE:
+            return parts
+        await asyncio.sleep(0)
+
+
+def _judged(
+    ask: CompleteMultipartUploadInput, upload: Upload, uploaded: list[Part], most: int
+) -> tuple[list[Part], Attributes]:
+    """The parts to join and the attributes of what they become."""
+    parts = _chosen(ask.multipart_upload.parts, upload, uploaded)
+    _check_sizes(ask, parts, most)
+    return parts, _checksummed(ask, upload, parts)
 
 
 def _answer(

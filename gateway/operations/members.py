@@ -12,7 +12,13 @@ from gateway import checksums, conditions
 from gateway.access import CannedAcl
 from gateway.auth.declared import content_encoding_without_chunked
 from gateway.config import Config
-from gateway.errors import InvalidArgument, InvalidRequest, InvalidStorageClass, S3NotImplemented
+from gateway.errors import (
+    InvalidArgument,
+    InvalidRedirectLocation,
+    InvalidRequest,
+    InvalidStorageClass,
+    S3NotImplemented,
+)
 from gateway.naming import quote_etag, user_metadata
 from gateway.wire.error import legible
 from gateway.wire.shape import Header, PrefixHeaders, Shape, Xml
@@ -125,8 +131,7 @@ class Description(ChecksumHeaders):
 def attributes(said: Content, config: Config) -> Attributes:
     """What is kept of what a client said. The names that show the CID are never kept.
 
-    Raises ``InvalidStorageClass``, ``InvalidArgument`` and ``S3NotImplemented`` (x-amz-acl),
-    ``MetadataTooLarge``.
+    Raises as ``placement`` and ``canned_acl``, ``MetadataTooLarge``.
     """
     headers = {
         name.replace("_", "-"): value
@@ -148,7 +153,7 @@ def attributes(said: Content, config: Config) -> Attributes:
 def placement(said: Content) -> dict[str, str]:
     """Storage class and redirect: kept with the headers, but a copy never takes them along.
 
-    Raises ``InvalidStorageClass``.
+    Raises ``InvalidStorageClass``, ``InvalidRedirectLocation``.
     """
     kept = {}
     if said.storage_class is not None:
@@ -156,8 +161,11 @@ def placement(said: Content) -> dict[str, str]:
             raise InvalidStorageClass(StorageClassRequested=said.storage_class)
         if said.storage_class != STANDARD:
             kept["x-amz-storage-class"] = said.storage_class
-    if said.website_redirect_location is not None:
-        kept["x-amz-website-redirect-location"] = said.website_redirect_location
+    redirect = said.website_redirect_location
+    if redirect is not None:
+        if not redirect.startswith(("/", "http://", "https://")):
+            raise InvalidRedirectLocation
+        kept["x-amz-website-redirect-location"] = redirect
     return kept
 
 

@@ -281,6 +281,27 @@ def test_the_announced_size_must_be_right(s3, begin, send):
     s3.complete_multipart_upload(**asked, MpuObjectSize=len(LAST))
 
 
+def test_an_object_above_the_limit_is_refused(gateway, s3, begin, send):
+    upload = begin()
+    asked = upload | {"MultipartUpload": send(upload, {1: LAST})}
+    limit = gateway.config.max_object_bytes
+    object.__setattr__(gateway.config, "max_object_bytes", len(LAST) - 1)
+    try:
+        assert refusal(s3.complete_multipart_upload, **asked) == (400, "EntityTooLarge")
+    finally:
+        object.__setattr__(gateway.config, "max_object_bytes", limit)
+    s3.complete_multipart_upload(**asked)
+
+
+def test_more_parts_than_are_read_at_once_are_all_found(s3, bucket, begin, send, monkeypatch):
+    monkeypatch.setattr("gateway.operations.complete.READ_AT_ONCE", 2)
+    monkeypatch.setattr("gateway.operations.complete.MIN_PART_BYTES", 1)
+    upload = begin()
+    bodies = {number: b"part %d;" % number for number in range(1, 8)}
+    s3.complete_multipart_upload(**upload, MultipartUpload=send(upload, bodies))
+    assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == b"".join(bodies.values())
+
+
 @pytest.mark.parametrize("number", [0, 10_001])
 def test_part_numbers_go_from_1_to_10000(s3, begin, number):
     asked = begin() | {"PartNumber": number, "Body": b"x"}

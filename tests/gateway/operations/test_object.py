@@ -3,7 +3,10 @@
 import base64
 import hashlib
 import http.client
+import io
+import socket
 import zlib
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -241,6 +244,11 @@ def test_an_unknown_storage_class_is_refused(s3, bucket):
     assert refusal(s3.put_object, **asked) == (400, "InvalidStorageClass")
 
 
+def test_a_redirect_must_lead_somewhere(s3, bucket):
+    asked = {"Bucket": bucket, "Key": "k", "WebsiteRedirectLocation": "ftp://elsewhere"}
+    assert refusal(s3.put_object, **asked) == (400, "InvalidRedirectLocation")
+
+
 def test_the_standard_storage_class_is_not_mentioned(s3, bucket):
     s3.put_object(Bucket=bucket, Key="k", StorageClass="STANDARD")
     assert "StorageClass" not in s3.head_object(Bucket=bucket, Key="k")
@@ -316,6 +324,49 @@ def test_content_md5_is_checked(s3, bucket):
     assert refusal(s3.put_object, **asked) == (400, "BadDigest")
     asked["ContentMD5"] = "short"
     assert refusal(s3.put_object, **asked) == (400, "InvalidDigest")
+
+
+def test_a_body_above_the_limit_is_refused_before_it_is_read(gateway, exchange, shared_bucket):
+    sent = [("Content-Length", str(gateway.config.max_put_bytes + 1))]
+    answer = exchange("PUT", f"/{shared_bucket}/k", b"", sent)
+    assert (answer.status, b"<Code>EntityTooLarge</Code>" in answer.document) == (400, True)
+
+
+def test_files_stream_up_and_down(s3, bucket):
+    data = hashlib.sha256(b"stream").digest() * (20 * MIB // 32)
+    s3.upload_fileobj(io.BytesIO(data), bucket, "k", ExtraArgs={"ContentType": "text/plain"})
+    received = io.BytesIO()
+    s3.download_fileobj(bucket, "k", received)
+    assert received.getvalue() == data
+    assert s3.head_object(Bucket=bucket, Key="k")["ContentType"] == "text/plain"
+
+
+@pytest.fixture
+def half_sent(gateway, shared_bucket):
+    """A PUT of ``k`` that has sent its head and 100 of 200 kB of its body."""
+    connection = http.client.HTTPConnection(gateway.host, gateway.port, timeout=20)
+    connection.putrequest("PUT", f"/{shared_bucket}/k")
+    connection.putheader("Content-Length", "200000")
+    connection.endheaders()
+    connection.send(b"n" * 100_000)
+    yield connection
+    connection.close()
+
+
+def test_an_object_is_the_old_one_until_the_new_one_has_come_whole(s3, shared_bucket, half_sent):
+    s3.put_object(Bucket=shared_bucket, Key="k", Body=b"old")
+    assert s3.get_object(Bucket=shared_bucket, Key="k")["Body"].read() == b"old"
+    s3.put_object(Bucket=shared_bucket, Key="k", Body=b"older")
+    half_sent.send(b"n" * 100_000)
+    assert half_sent.getresponse().status == 200
+    assert s3.get_object(Bucket=shared_bucket, Key="k")["Body"].read() == b"n" * 200_000
+
+
+def test_a_body_cut_short_leaves_nothing(s3, shared_bucket, half_sent):
+    half_sent.sock.shutdown(socket.SHUT_WR)
+    with suppress(http.client.HTTPException, OSError):
+        assert half_sent.getresponse().status == 400
+    assert refusal(s3.head_object, Bucket=shared_bucket, Key="k") == (404, "404")
 
 
 # --- checksums -------------------------------------------------------------------------------
