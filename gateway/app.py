@@ -160,6 +160,7 @@ class Running:
     async def stop(self, drain_seconds: float) -> None:
         """Accept no more, let running requests end, then close what is left."""
         self._listener.close()
+        self._server.pre_shutdown()
         await self._server.shutdown(drain_seconds)
 
 

@@ -24,6 +24,7 @@ from gateway.request import RawBody, Request
 from gateway.response import Response
 from gateway.trace import Trace
 from gateway.wire.error import render_error
+from gateway.wire.shape import Shape
 from keys.table import Table
 from store.errors import StoreError
 from store.records import Bucket
@@ -180,7 +181,7 @@ async def _run(
 
 
 async def _patient(
-    operation: Operation, request: Request, task: "asyncio.Future[object]", trace: Trace
+    operation: Operation, request: Request, task: "asyncio.Future[Shape]", trace: Trace
 ) -> AsyncIterator[bytes]:
     """The document of a slow operation, with white space before it while it is being made."""
     yield PROLOG

@@ -15,6 +15,7 @@ from gateway.auth.aws_chunked import AwsChunked, ChunkSigner
 from gateway.auth.declared import Declared
 from gateway.errors import (
     BadDigest,
+    EntityTooLarge,
     IncompleteBody,
     InvalidRequest,
     MaxMessageLengthExceeded,
@@ -32,7 +33,7 @@ class GuardedBody:
     """A ``store.records.Body``. Nothing of it may be believed before it was read and verified.
 
     Iterating raises ``IncompleteBody`` (cut short, longer than declared, broken framing),
-    ``InvalidChunkSizeError``, ``MalformedTrailerError``, ``SignatureDoesNotMatch``.
+    ``EntityTooLarge``, ``InvalidChunkSizeError``, ``MalformedTrailerError``, ``SignatureDoesNotMatch``.
     """
 
     def __init__(self, raw: RawBody, declared: Declared, signer: ChunkSigner | None = None) -> None:
@@ -47,6 +48,7 @@ class GuardedBody:
                 trailer_signed=declared.token == payload.SIGNED_CHUNKS_TRAILER,
             )
         self._also: set[str] = set()
+        self._most: int | None = None
 
     @property
     def size(self) -> int | None:
@@ -83,11 +85,16 @@ class GuardedBody:
         """Ask for one more digest, by S3 or store name: it will be in what the reader computes."""
         self._also.add(checksums.digest_name(name))
 
-    def require_length(self) -> int:
-        """The declared length. Raises ``MissingContentLength``."""
-        if self._declared.size is None:
+    def limit(self, most: int) -> None:
+        """Take at most ``most`` bytes. A body whose end is told by its framing needs no length.
+
+        Raises ``MissingContentLength``, ``EntityTooLarge``; iterating then raises it too.
+        """
+        self._most = most
+        if self.size is None and not self._declared.delimited:
             raise MissingContentLength
-        return self._declared.size
+        if self.size is not None and self.size > most:
+            raise EntityTooLarge(ProposedSize=self.size, MaxSizeAllowed=most)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         size, received = self._declared.size, 0
@@ -96,6 +103,8 @@ class GuardedBody:
                 received += len(piece)
                 if size is not None and received > size:
                     raise IncompleteBody
+                if self._most is not None and received > self._most:
+                    raise EntityTooLarge(ProposedSize=received, MaxSizeAllowed=self._most)
                 yield piece
         if self._frames:
             self._frames.finish()

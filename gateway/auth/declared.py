@@ -24,6 +24,8 @@ class Declared:
     """Of the body itself, without aws-chunked framing; ``None`` when nobody said."""
     chunked: bool = False
     """The bytes on the wire are aws-chunked."""
+    delimited: bool = False
+    """HTTP's own framing tells where the body ends (Transfer-Encoding: chunked)."""
     token: str = payload.UNSIGNED
     """What x-amz-content-sha256 says."""
     md5: bytes | None = None
@@ -72,6 +74,7 @@ def read(headers: Headers, token: str | None, *, checksums_of_body: bool) -> Dec
     return Declared(
         size=_length(headers, length),
         chunked=chunked,
+        delimited=not chunked and "transfer-encoding" in headers,
         token=token,
         md5=_md5(headers) if checksums_of_body else None,
         checksum_algorithm=algorithm,
@@ -83,7 +86,7 @@ def content_encoding_without_chunked(value: str) -> str | None:
     """The Content-Encoding to keep: ``aws-chunked,gzip`` -> ``gzip``; ``None``: nothing is."""
     tokens = [token.strip() for token in value.split(",")]
     kept = [token for token in tokens if token and token.lower() != "aws-chunked"]
-    return ",".join(kept) or None
+    return ", ".join(kept) or None
 
 
 def _announces_chunks(headers: Headers) -> bool:

@@ -19,7 +19,6 @@ from gateway.operations.members import (
     checksum_members,
     xml_key,
 )
-from gateway.operations.object import check_length
 from gateway.wire.shape import Header, Label, Payload, Query, Shape
 from store.records import Part, Staged, Upload
 
@@ -98,7 +97,7 @@ async def upload_part(call: Call, ask: UploadPartInput) -> UploadPartOutput:
     """
     check_part_number(ask.part_number)
     upload = running(call, ask.key, ask.upload_id)
-    check_length(ask.body, call.config)
+    ask.body.limit(call.config.max_put_bytes)
     given = ask.body.checksum_algorithm
     expected = upload.checksum_algorithm
     if given is not None and expected is not None and given != expected:

@@ -7,8 +7,7 @@ from msgspec.structs import replace
 
 from gateway import checksums, conditions
 from gateway.auth.body import GuardedBody
-from gateway.config import Config
-from gateway.errors import EntityTooLarge, S3NotImplemented
+from gateway.errors import S3NotImplemented
 from gateway.naming import key_bytes, quote_etag
 from gateway.operation import Call
 from gateway.operations.members import (
@@ -82,7 +81,7 @@ async def put_object(call: Call, ask: PutObjectInput) -> PutObjectOutput:
     """
     expect = conditions.expect(ask.if_match, ask.if_none_match)
     kept = attributes(ask, call.config)
-    check_length(ask.body, call.config)
+    ask.body.limit(call.config.max_put_bytes)
     algorithm = ask.body.checksum_algorithm or checksums.DEFAULT
     ask.body.also(algorithm)
     staged = await call.store.stage(ask.body, profile=call.bucket.profile)
@@ -141,10 +140,3 @@ async def delete_object(call: Call, ask: DeleteObjectInput) -> DeleteObjectOutpu
     if refusal is not None:
         raise refusal
     return DeleteObjectOutput()
-
-
-def check_length(body: GuardedBody, config: Config) -> None:
-    """Raises ``MissingContentLength``, ``EntityTooLarge``."""
-    size = body.require_length()
-    if size > config.max_put_bytes:
-        raise EntityTooLarge(ProposedSize=size, MaxSizeAllowed=config.max_put_bytes)
