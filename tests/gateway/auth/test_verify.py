@@ -1,9 +1,13 @@
 """Who is believed, who is anonymous, and with which words everybody else is refused."""
 
+import ast
+import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+import gateway.auth
 from gateway.auth import canonical
 from gateway.auth.verify import verify
 from gateway.config import Config
@@ -428,3 +432,20 @@ def test_row_15_an_internal_looking_amz_header_must_be_signed():
     asked = resend(sign(), lambda headers: headers.update({"x-amz-internal-caller": "root"}))
 
     assert refusal(asked).code == "AccessDenied"
+
+
+COMPARED = re.compile(r"signature|digest|hmac|secret|sha256|md5|expected", re.IGNORECASE)
+
+
+def test_row_12_secrets_and_signatures_are_compared_in_constant_time():
+    for path in sorted(Path(gateway.auth.__file__).parent.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Compare) and isinstance(node.ops[0], ast.Eq | ast.NotEq):
+                names = [
+                    each.id if isinstance(each, ast.Name) else each.attr
+                    for each in ast.walk(node)
+                    if isinstance(each, ast.Name | ast.Attribute)
+                ]
+                # A name that is all capitals is a constant of the protocol.
+                secret = [n for n in names if COMPARED.search(n) and not n.isupper()]
+                assert not secret, f"{path.name}:{node.lineno}"
