@@ -1,0 +1,1 @@
+"""Who sent a request, and a guard on its body. Decides nothing about what they may do."""

@@ -33,7 +33,8 @@ class GuardedBody:
     """A ``store.records.Body``. Nothing of it may be believed before it was read and verified.
 
     Iterating raises ``IncompleteBody`` (cut short, longer than declared, broken framing),
-    ``EntityTooLarge``, ``InvalidChunkSizeError``, ``MalformedTrailerError``, ``SignatureDoesNotMatch``.
+    ``EntityTooLarge``, ``InvalidChunkSizeError``, ``MalformedTrailerError``,
+    ``SignatureDoesNotMatch``.
     """
 
     def __init__(self, raw: RawBody, declared: Declared, signer: ChunkSigner | None = None) -> None:
