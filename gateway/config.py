@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from store.settings import Settings
 from store.unixfs import PROFILES
 
 CANNED_ACLS = ("private", "public-read", "public-read-write")
@@ -129,6 +130,18 @@ class Config:
     def secure(self) -> bool:
         """The listener speaks TLS."""
         return bool(self.tls) or self.tls_cert is not None
+
+    @property
+    def store(self) -> Settings:
+        """The rows that are the store's."""
+        return Settings(
+            durability=self.durability,
+            inline_bytes=self.inline_bytes,
+            segment_bytes=self.segment_bytes,
+            trash_grace_seconds=self.trash_grace_seconds,
+            collect_seconds=self.collect_seconds,
+            upload_days=self.upload_days,
+        )
 
 
 def address(listen: str) -> tuple[str, int]:

@@ -23,7 +23,7 @@ from keys.access_key import AccessKey
 from keys.errors import KeysError
 from keys.table import Table
 from store.errors import BucketExists, StoreError
-from store.store import Settings, Store
+from store.store import Store
 
 log = logging.getLogger("s3gw.gateway")
 
@@ -56,18 +56,6 @@ class Work:
     certificate: tuple[Path, Path] | None = None
 
 
-def store_settings(config: Config) -> Settings:
-    """The rows of ``Config`` that are the store's."""
-    return Settings(
-        durability=config.durability,
-        inline_bytes=config.inline_bytes,
-        segment_bytes=config.segment_bytes,
-        trash_grace_seconds=config.trash_grace_seconds,
-        collect_seconds=config.collect_seconds,
-        upload_days=config.upload_days,
-    )
-
-
 def run(work: Work, sock: socket) -> int:
     """Answer on a bound socket until told to stop; the exit code of this process."""
     os.umask(0o077)
@@ -89,7 +77,7 @@ async def _serve(work: Work, sock: socket) -> None:
     config = work.config
     keys = Table(config.data_dir, master_key_file=config.master_key_file)
     keys.find("")  # reads the table now, not in the first request
-    store = Store(config.data_dir, store_settings(config), worker=work.number)
+    store = Store(config.data_dir, config.store, worker=work.number)
     await store.start()
     try:
         await _make_buckets(work, store)

@@ -1,14 +1,23 @@
-"""Looking into a data directory from a command, whether a server runs or not. Changes nothing."""
+"""Looking into a data directory from a command, whether a server runs or not.
+
+Changes no object and no name.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import apsw
+from msgspec import structs
 
 from gateway.commands.outcome import NOT_FOUND, Refusal
+from gateway.config import Config
 from store import database, names, stats
+from store.errors import DirectoryLocked
+from store.prepare import prepare
 from store.records import Bucket, Stats
+from store.settings import Settings
+from store.store import Store
 
 _PAGE = 1000
 
@@ -43,3 +52,34 @@ def counted(directory: Path) -> Stats:
     """Reads every row of most tables. Raises ``Refusal``."""
     with _reader(directory) as connection:
         return stats.collect(connection, directory)
+
+
+async def collected(config: Config) -> int:
+    """Bytes that one round of the collector gives back.
+
+    A directory that no server has is made ready first, and then no reader needs the grace that
+    freed bytes have otherwise. Raises ``Refusal``, ``StoreError``.
+    """
+    before = counted(config.data_dir).trash_bytes
+    settings = config.store
+    try:
+        prepared = prepare(config.data_dir, settings)
+    except DirectoryLocked:
+        return before - await _collect(config.data_dir, settings)
+    try:
+        before = counted(config.data_dir).trash_bytes
+        hurried = structs.replace(settings, trash_grace_seconds=0.0)
+        return before - await _collect(config.data_dir, hurried)
+    finally:
+        prepared.close()
+
+
+async def _collect(directory: Path, settings: Settings) -> int:
+    """Bytes that are still to be freed after one round, beside a server or alone."""
+    store = Store(directory, settings, worker=-1)
+    await store.start()
+    try:
+        await store.collect()
+        return store.stats().trash_bytes
+    finally:
+        await store.close()

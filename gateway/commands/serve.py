@@ -19,7 +19,7 @@ from gateway.commands.options import settings
 from gateway.commands.outcome import Refusal
 from gateway.config import Config
 from gateway.supervisor import Supervisor
-from gateway.worker import NewBucket, Work, run, store_settings
+from gateway.worker import NewBucket, Work, run
 from keys.access_key import AccessKey
 from keys.table import Table
 from store.prepare import prepare
@@ -80,7 +80,7 @@ def _serve(config: Config, root: first_start.Root | None, buckets: tuple[NewBuck
     except OSError as error:
         raise Refusal(f"cannot listen on {config.listen}: {error.strerror}") from error
     config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    prepared = prepare(config.data_dir, store_settings(config))
+    prepared = prepare(config.data_dir, config.store)
     try:
         with claimed:
             return _run(config, claimed, root, buckets)

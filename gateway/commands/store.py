@@ -1,5 +1,6 @@
 """Commands about bytes and names: cid, stats, status, gc."""
 
+import asyncio
 from pathlib import Path
 from typing import IO
 
@@ -112,3 +113,17 @@ def status(settings: Settings, as_json: bool) -> None:
 def _why(acl: str) -> str:
     can = "read and change" if acl == "public-read-write" else "read"
     return f"its ACL {acl} lets everyone {can} its objects and list them"
+
+
+@click.command()
+@with_settings
+@as_json
+def gc(settings: Settings, as_json: bool) -> None:
+    """Give freed bytes back now. Beside a running server only those its readers are done with."""
+    from gateway.commands.offline import collected
+
+    freed = asyncio.run(collected(settings.config()))
+    if machine(as_json):
+        display.document({"freed_bytes": freed})
+    else:
+        click.echo(f"{freed} bytes given back")

@@ -3,12 +3,14 @@
 import asyncio
 import hashlib
 import json
+from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
 
 from gateway.__main__ import cli
 from store.prepare import prepare
+from store.records import Attributes
 from store.store import Settings, Store
 
 
@@ -29,8 +31,13 @@ def data(tmp_path):
         await store.start()
         for acl in ("private", "public-read", "public-read-write"):
             await store.create_bucket(
-                f"{acl}-bucket", owner="me", path="/r/b", acl=acl, region="r", profile="unixfs-v1-2025"
-            )  # fmt: skip
+                f"{acl}-bucket",
+                owner="me",
+                path=f"/r/{acl}-bucket",
+                acl=acl,
+                region="eu",
+                profile="unixfs-v1-2025",
+            )
         await store.close()
 
     asyncio.run(fill())
@@ -44,11 +51,8 @@ def data(tmp_path):
 def test_config_show_gives_each_value_its_source(tmp_path):
     file = tmp_path / "s3gw.toml"
     file.write_text("workers = 3\nregion = 'eu-west-1'")
-    said = json.loads(
-        _run(
-            "config", "show", "--effective", "--config", file, "--data-dir", "/d", S3GW_WORKERS="2"
-        )
-    )
+    words = ["config", "show", "--effective", "--config", file, "--data-dir", "/d"]
+    said = json.loads(_run(*words, S3GW_WORKERS="2"))
 
     assert said["workers"] == {"value": 2, "source": "environment S3GW_WORKERS"}
     assert said["region"] == {"value": "eu-west-1", "source": f"file {file}"}
@@ -142,7 +146,54 @@ def test_nothing_is_public_when_public_is_blocked(data):
     assert said["public_buckets"] == []
 
 
-@pytest.mark.parametrize("command", ["stats", "status"])
+def test_gc_gives_back_what_was_deleted(data):
+    """Without a server nobody reads, so nothing is kept for a grace."""
+    _delete_a_large_object(data)
+    assert json.loads(_run("stats", "--data-dir", data))["trash_bytes"] == 3 << 20
+
+    assert json.loads(_run("gc", "--data-dir", data)) == {"freed_bytes": 3 << 20}
+    assert json.loads(_run("stats", "--data-dir", data))["trash_bytes"] == 0
+    assert json.loads(_run("gc", "--data-dir", data)) == {"freed_bytes": 0}
+
+
+def test_gc_beside_a_server_leaves_what_its_readers_may_still_read(data):
+    _delete_a_large_object(data)
+    with closing(prepare(data, Settings(durability="none"))):
+        assert json.loads(_run("gc", "--data-dir", data)) == {"freed_bytes": 0}
+        freed = json.loads(_run("gc", "--data-dir", data, S3GW_TRASH_GRACE_SECONDS="0"))
+        assert freed == {"freed_bytes": 3 << 20}
+
+
+class _Bytes:
+    """A body of zeros."""
+
+    size = 3 << 20
+    digests = frozenset()
+
+    async def __aiter__(self):
+        for _ in range(3):
+            yield bytes(1 << 20)
+
+    def verify(self, digests):
+        pass
+
+
+def _delete_a_large_object(data):
+    async def delete():
+        store = Store(data, settings)
+        await store.start()
+        bucket = store.bucket("private-bucket")
+        staged = await store.stage(_Bytes(), profile=bucket.profile)
+        await store.put(bucket, b"key", staged, owner="me", attributes=Attributes())
+        await store.delete(bucket, [b"key"])
+        await store.close()
+
+    settings = Settings(durability="none")
+    with closing(prepare(data, settings)):
+        asyncio.run(delete())
+
+
+@pytest.mark.parametrize("command", ["stats", "status", "gc"])
 def test_a_directory_without_a_store_is_not_found(tmp_path, command):
     _run(command, "--data-dir", tmp_path / "none", code=3)
     assert not (tmp_path / "none").exists()
