@@ -45,6 +45,11 @@ _ALL = frozenset().union(*SUBRESOURCES.values()) - {"uploadId", "partNumber"}
 
 _HEADERS = frozenset(
     {
+        "x-amz-checksum-md5",
+        "x-amz-checksum-sha512",
+        "x-amz-checksum-xxhash128",
+        "x-amz-checksum-xxhash3",
+        "x-amz-checksum-xxhash64",
         "x-amz-if-match-initiated-time",
         "x-amz-mfa",
         "x-amz-rename-source",

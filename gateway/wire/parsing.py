@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 
 from gateway.errors import InvalidArgument, InvalidRequest
@@ -144,6 +145,8 @@ def _reader(mark: Query | Header, member: Member) -> tuple[str, Read]:
         return member.name, str
     read: Read = _header_value if kind is str else http_form(kind)[0]
     limit = _MAX_QUERY_INT if kind is int and query else None
+    # https://www.rfc-editor.org/rfc/rfc9110#section-13.1.3: a date that is none MUST be ignored
+    standard_date = kind is datetime and not name.startswith("x-amz-")
     message = _MESSAGES.get(name)
     if kind is int:
         message = f"Provided {name} not an integer or within integer range"
@@ -153,6 +156,8 @@ def _reader(mark: Query | Header, member: Member) -> tuple[str, Read]:
             value = read(text)
         except ValueError:
             value = None
+        if value is None and standard_date:
+            return None
         if value is None or (limit is not None and value > limit):
             raise InvalidArgument(message, ArgumentName=name, ArgumentValue=text)
         return value

@@ -73,6 +73,7 @@ class Ask(Shape):
     size: Annotated[int | None, Header("x-amz-size")] = None
     bypass: Annotated[bool, Header("x-amz-bypass")] = False
     since: Annotated[datetime | None, Header("x-amz-since")] = None
+    modified: Annotated[datetime | None, Header("If-Modified-Since")] = None
     digest: Annotated[bytes | None, Header("x-amz-digest")] = None
     acl: Annotated[Color | None, Header("x-amz-acl")] = None
     colors: Annotated[tuple[Color, ...], Header("x-amz-colors")] = ()

@@ -40,6 +40,7 @@ def test_absent_parameters_have_their_defaults():
             "since",
             datetime(2015, 10, 21, 7, 28, tzinfo=UTC),
         ),
+        ("", [("if-modified-since", "yesterday")], "modified", None),
         ("", [("x-amz-colors", "red, deep-blue ,,red")], "colors", ("red", "deep-blue", "red")),
         ("", [("x-amz-colors", "red"), ("x-amz-colors", "red")], "colors", ("red", "red")),
         (
