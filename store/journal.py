@@ -14,6 +14,7 @@ import struct
 import uuid
 import zlib
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 from msgspec import Struct
@@ -155,7 +156,7 @@ class Journal:
     def records(self, after: int = 0) -> Iterator[Record]:
         """All whole records, in order, that start above ``after``. Raises ``JournalMismatch``."""
         names = self.names()
-        for name, following in zip(names, [*names[1:], None], strict=True):
+        for name, following in zip_longest(names, names[1:]):
             if following is None or following > after + 1:
                 yield from (r for r, _ in self.scan(name) if r.lsn > after)
 
