@@ -29,8 +29,6 @@ Read = Callable[[str], Any]
 
 _MAX_QUERY_INT = 2**31 - 1
 """Numbers in queries are 32 bit in AWS's model; AWS refuses larger ones too."""
-_MESSAGES = {"encoding-type": "Invalid Encoding Method specified in Request"}
-"""Where AWS says more than that an argument is invalid."""
 _NO_HEADER_VALUE = re.compile("[\x00-\x1f\x7f\u0100-\U0010ffff]")
 
 
@@ -147,9 +145,7 @@ def _reader(mark: Query | Header, member: Member) -> tuple[str, Read]:
     limit = _MAX_QUERY_INT if kind is int and query else None
     # https://www.rfc-editor.org/rfc/rfc9110#section-13.1.3: a date that is none MUST be ignored
     standard_date = kind is datetime and not name.startswith("x-amz-")
-    message = _MESSAGES.get(name)
-    if kind is int:
-        message = f"Provided {name} not an integer or within integer range"
+    message = _message(name, kind)
 
     def checked(text: str) -> Any:
         try:
@@ -163,6 +159,15 @@ def _reader(mark: Query | Header, member: Member) -> tuple[str, Read]:
         return value
 
     return member.name, checked
+
+
+def _message(name: str, kind: type) -> str | None:
+    """What AWS says of a value that is none; ``None``: just that it is invalid."""
+    if kind is int:
+        return f"Provided {name} not an integer or within integer range"
+    if kind is str:
+        return "Header value cannot be represented using ISO-8859-1."
+    return "Invalid Encoding Method specified in Request" if name == "encoding-type" else None
 
 
 def _header_value(text: str) -> str:

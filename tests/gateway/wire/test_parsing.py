@@ -96,6 +96,8 @@ def test_numbers_and_encodings_have_the_messages_of_aws():
         ask("&max-keys=x")
     with pytest.raises(InvalidArgument, match="Invalid Encoding Method specified in Request"):
         ask("&encoding-type=x")
+    with pytest.raises(InvalidArgument, match="cannot be represented using ISO-8859-1"):
+        ask("&response-content-type=%E2%82%AC")
 
 
 @pytest.mark.parametrize("line", ["GET /bucket/key", "GET /bucket?uploadId=u", "GET /"])
