@@ -1,7 +1,7 @@
 """Snapshot: the key table as one worker sees it, in memory and never far behind the disk.
 
 ``find`` is on the path of every request: a dictionary look-up, and one ``PRAGMA data_version``
-(a few microseconds) every ``STALE_SECONDS``. It never waits for a writer: while another process
+(a few microseconds) every ``STALE_SECONDS`` and for each key that is not there. It never waits for a writer: while another process
 is committing, the rows in memory are still the committed ones, so they answer.
 """
 
@@ -41,7 +41,8 @@ class Snapshot:
     def find(self, key: str) -> AccessKey | None:
         """Raises ``SealBroken``."""
         now = self._monotonic()
-        if self._checked is None or now - self._checked >= STALE_SECONDS:
+        overdue = self._checked is None or now - self._checked >= STALE_SECONDS
+        if overdue or key not in self._rows:  # a key made this moment works at once
             self._refresh(now)
         row = self._rows.get(key)
         if isinstance(row, Row):

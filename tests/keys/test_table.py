@@ -174,6 +174,13 @@ def test_a_key_made_deleted_or_reset_elsewhere_is_seen(table, elsewhere, clock):
     assert table.find(kept).secret == secret
 
 
+def test_a_key_made_elsewhere_works_at_once(table, elsewhere):
+    assert table.find("nobody") is None
+    made = elsewhere.generate()
+
+    assert table.find(made.key) == made
+
+
 def test_a_change_of_ones_own_is_obeyed_at_once(table):
     key = table.generate().key
     assert table.find(key).enable
