@@ -39,10 +39,8 @@ def test_fields_stay_fields():
 
 
 def test_a_traceback_is_part_of_its_line():
-    try:
-        raise ValueError("two\nlines")
-    except ValueError as error:
-        info = (type(error), error, error.__traceback__)
+    error = ValueError("two\nlines")
+    info = (type(error), error, None)
 
     assert "\n" not in Logfmt().format(_record("failed", exc_info=info))
     assert "two\nlines" in json.loads(Json().format(_record("failed", exc_info=info)))["exc"]
