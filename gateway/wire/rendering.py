@@ -51,10 +51,11 @@ def render(output: Shape, *, status: int) -> Response:
     headers: list[tuple[str, str]] = []
     for member, name, write in plan.headers:
         if (value := getattr(output, member)) is not None:
-            headers.append((name, sendable(write(value))))
+            headers.append((name, write(value)))
     for member, prefix in plan.prefixes:
         for name, text in getattr(output, member).items():
-            headers.append((sendable(prefix + name), metadata_text(text)))
+            headers.append((prefix + name, metadata_text(text)))
+    sendable("".join([name + text for name, text in headers]))
     body: Any = b""
     if plan.root is not None:
         headers.append(XML_TYPE)
@@ -69,7 +70,7 @@ def render(output: Shape, *, status: int) -> Response:
 
 
 def sendable(value: str) -> str:
-    """``value``, which may go into a header line. Raises ``ValueError`` if it may not."""
+    """``value``, which may go into header lines. Raises ``ValueError`` if it may not."""
     if _UNSENDABLE.search(value):
         raise ValueError("not a header value")
     return value
@@ -82,7 +83,7 @@ def metadata_text(value: str) -> str:
     https://www.rfc-editor.org/rfc/rfc2047#section-2
     """
     if value.isascii():
-        return sendable(value)
+        return value
     encoded = base64.b64encode(value.encode("utf-8", "surrogateescape")).decode("ascii")
     return f"=?UTF-8?B?{encoded}?="
 
