@@ -56,7 +56,11 @@ class Engine:
             directory, settings, self.segments, self._committer, self._ledger
         )
         self._committer.start()
-        self._resume()
+        try:
+            self._resume()
+        except BaseException:
+            self.close()
+            raise
         if worker == 0:
             self.collector.start(clock)
 
@@ -134,7 +138,8 @@ class Engine:
     def _resume(self) -> None:
         """Go on in the segment this worker last wrote to; seal those it left before."""
         open_ones = space.open_segments(self.db, self._worker)
-        for number in open_ones:
+        # The newest first: when another process writes it, nothing must be touched.
+        for number in reversed(open_ones):
             space.sweep(self.db, number, self.segments.path(number))
         for number in open_ones[:-1]:
             self._seal(number)

@@ -8,6 +8,7 @@ import apsw
 from store import files
 from store.changes import NewSegment, SealSegment
 from store.database import every, one
+from store.errors import Unavailable
 from store.frontier import page_up
 from store.transaction import Commit, Transaction
 
@@ -52,15 +53,17 @@ def end_of(db: apsw.Connection, segment: int) -> int:
 
 
 def sweep(db: apsw.Connection, segment: int, path: Path) -> None:
-    """Give back the bytes of an open segment that no row names: nobody writes to it now.
+    """Give back the bytes of an open segment that no row names: its writer is gone.
 
-    Not an error when the file is not there. Raises ``Unavailable``.
+    Not an error when the file is not there. Raises ``Unavailable``, also when it has a writer.
     """
     try:
         file = files.open_write(path)
     except FileNotFoundError:
         return
     try:
+        if not files.lock_file(file):
+            raise Unavailable(f"segment {segment} is written by another process")
         at = 0
         for start, end in _named(db, segment):
             if start > at:

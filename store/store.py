@@ -40,7 +40,7 @@ from store.unixfs import PROFILES
 
 __all__ = ["Reader", "Settings", "Store"]
 
-_SPARE_BYTES = 64 << 20
+_SPARE_BYTES = 8 << 20
 
 
 def wall_clock() -> int:

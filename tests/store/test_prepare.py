@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from storing import (
     LARGE,
+    PLAIN,
     PROFILE,
     QUICK,
     Bytes,
@@ -27,9 +28,10 @@ from storing import (
 
 from store import database, outbox
 from store.database import FILE
-from store.errors import DirectoryLocked, FormatTooNew, JournalMismatch
+from store.errors import DirectoryLocked, FormatTooNew, JournalMismatch, Unavailable
 from store.prepare import prepare
 from store.records import Extent
+from store.store import Store
 
 
 @pytest.fixture
@@ -284,6 +286,19 @@ async def test_a_worker_that_starts_alone_again_does_the_same(directory):
     prepared.close()
     assert await holds(directory, [1, 3])
     audit(directory)
+
+
+async def test_the_segment_of_a_worker_that_lives_is_not_touched(directory):
+    async with opened(directory) as store:
+        bucket = await make_bucket(store)
+        await put(store, bucket, b"1", noise(1, LARGE))
+        staged = await store.stage(Bytes(noise(3, LARGE)), profile=PROFILE)
+
+        with pytest.raises(Unavailable):
+            await Store(directory, QUICK, worker=0).start()
+
+        await store.put(bucket, b"3", staged, owner="", attributes=PLAIN)
+    assert await holds(directory, [1, 3])
 
 
 # --- killed ------------------------------------------------------------------------------------

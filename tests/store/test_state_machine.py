@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
     RuleBasedStateMachine,
+    initialize,
     invariant,
     precondition,
     rule,
@@ -80,8 +81,15 @@ class StoreBesideModel(RuleBasedStateMachine):
 
     # --- verbs ---------------------------------------------------------------------------------
 
+    @initialize()
+    def one_bucket(self) -> None:
+        self.make("one")
+
     @rule(name=names)
     def create_bucket(self, name) -> None:
+        self.make(name)
+
+    def make(self, name: str) -> None:
         try:
             self.run(make_bucket(self.store, name))
         except BucketExists:
