@@ -1,8 +1,9 @@
 """Snapshot: the key table as one worker sees it, in memory and never far behind the disk.
 
 ``find`` is on the path of every request: a dictionary look-up, and one ``PRAGMA data_version``
-(a few microseconds) every ``STALE_SECONDS`` and for each key that is not there. It never waits for a writer: while another process
-is committing, the rows in memory are still the committed ones, so they answer.
+(a few microseconds) every ``STALE_SECONDS`` and for each key that is not there. It never waits for
+a writer: while another process is committing, the rows in memory are still the committed ones, so
+they answer.
 """
 
 import sqlite3

@@ -1,4 +1,4 @@
-"""The server as its users start it, one process for each module, and clients with their defaults."""
+"""The server as its users start it, one process a module, and clients with their defaults."""
 
 import json
 import re
@@ -68,9 +68,9 @@ def serve(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Se
             directory = tmp_path_factory.mktemp("served") / "data"
             process = ServerProcess(directory, "--workers", "1", *options)
             running.enter_context(process).ready()
+            s3gw = [sys.executable, "-m", "gateway"]
             made = subprocess.run(
-                [sys.executable, "-m", "gateway", "keys", "generate", "--json"]
-                + ["--data-dir", str(directory)],
+                [*s3gw, "keys", "generate", "--json", "--data-dir", str(directory)],
                 check=True,
                 capture_output=True,
             )

@@ -1,4 +1,4 @@
-"""boto3, with the defaults it has, over http and https: every operation, and what it is used for."""
+"""boto3 with its defaults, over http and https: every operation, and what people do with it."""
 
 import hashlib
 import io
