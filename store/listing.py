@@ -9,15 +9,15 @@ from contextlib import closing
 
 import apsw
 
-from store.database import Row, snapshot
-from store.names import entry_of
+from store.database import Row, every, snapshot
+from store.names import ENTRY_COLUMNS, entry_of
 from store.records import Entry, Page
 
 Rows = Callable[[bytes, bool], Iterator[Row]]
-"""Rows from a key on, ascending; ``True``: without that key itself. Column 0 is the key."""
+"""Rows from a key on, ascending; ``True``: without that key itself. Column 1 is the key."""
 
-# A step costs a tenth of a seek, and most directories are small.
-_STEPS_BEFORE_SEEK = 10
+# A step costs a quarter of a seek, and many directories are small.
+_STEPS_BEFORE_SEEK = 4
 
 
 def above(prefix: bytes) -> bytes | None:
@@ -51,18 +51,24 @@ def walk(
         if beyond is None:
             return
         start, exclusive = beyond, False
+    if not delimiter:
+        for row in rows(start, exclusive):
+            if not row[1].startswith(prefix):
+                return
+            yield row
+        return
     while True:
         common = None
         steps = 0
         for row in rows(start, exclusive):
-            if not row[0].startswith(prefix):
+            if not row[1].startswith(prefix):
                 return
-            if common is not None and row[0].startswith(common):
+            if common is not None and row[1].startswith(common):
                 steps += 1
                 if steps == _STEPS_BEFORE_SEEK:
                     break
                 continue
-            common, steps = rolled(row[0], prefix, delimiter), 0
+            common, steps = rolled(row[1], prefix, delimiter), 0
             yield row if common is None else common
         else:
             return
@@ -73,10 +79,7 @@ def walk(
         start, exclusive = beyond, False
 
 
-_COLUMNS = (
-    "SELECT key, bucket, seq, size, cid, etag, modified, owner, attributes, parts_count, body,"
-    " content FROM entry WHERE bucket = ?"
-)
+_SCAN = f"SELECT {ENTRY_COLUMNS} FROM entry WHERE bucket = ? AND key"
 
 
 def list_entries(
@@ -89,23 +92,36 @@ def list_entries(
     limit: int,
 ) -> Page:
     """See ``Store.list_entries``. The whole page is of one committed state."""
-
-    def rows(start: bytes, exclusive: bool) -> Iterator[Row]:
-        compare = ">" if exclusive else ">="
-        return db.execute(f"{_COLUMNS} AND key {compare} ? ORDER BY key", (bucket, start))
-
+    if limit <= 0:
+        return Page([], [], None, more=False)
+    if not delimiter:
+        return _flat_page(db, bucket, prefix, after, limit)
     entries: list[Entry] = []
     prefixes: list[bytes] = []
     last: bytes | None = None
-    if limit <= 0:
-        return Page(entries, prefixes, last, more=False)
+
+    def rows(start: bytes, exclusive: bool) -> Iterator[Row]:
+        compare = ">" if exclusive else ">="
+        return db.execute(f"{_SCAN} {compare} ? ORDER BY key", (bucket, start))
+
     with snapshot(db), closing(walk(rows, prefix, delimiter, after)) as walked:
-        for found in walked:
-            if len(entries) + len(prefixes) == limit:
+        for shown, found in enumerate(walked):
+            if shown == limit:
                 return Page(entries, prefixes, last, more=True)
             if isinstance(found, bytes):
                 prefixes.append(last := found)
             else:
-                entries.append(entry_of((found[1], found[0], *found[2:])))
-                last = found[0]
+                entries.append(entry_of(found))
+                last = found[1]
     return Page(entries, prefixes, last, more=False)
+
+
+def _flat_page(db: apsw.Connection, bucket: int, prefix: bytes, after: bytes, limit: int) -> Page:
+    compare, start = (">", after) if after >= prefix else (">=", prefix)
+    end = above(prefix)
+    below = "" if end is None else " AND key < ?"
+    bindings = (bucket, start, limit + 1) if end is None else (bucket, start, end, limit + 1)
+    rows = every(db, f"{_SCAN} {compare} ?{below} ORDER BY key LIMIT ?", bindings)
+    entries = [entry_of(row) for row in rows[:limit]]
+    last = entries[-1].key if entries else None
+    return Page(entries, [], last, more=len(rows) > limit)

@@ -16,7 +16,7 @@ from store.names import decode_attributes
 from store.records import Part, Upload, UploadPage
 
 _COLUMNS = (
-    "SELECT key, id, bucket, owner, created, attributes, checksum_algorithm, checksum_type,"
+    "SELECT id, key, bucket, owner, created, attributes, checksum_algorithm, checksum_type,"
     " completed_etag FROM upload"
 )
 decode_checksums = msgspec.msgpack.Decoder(dict[str, str]).decode
@@ -80,10 +80,10 @@ def list_uploads(
                 last = (found, None)
             else:
                 uploads.append(_upload(found))
-                last = (found[0], found[1])
+                last = (found[1], found[0])
     return UploadPage(uploads, prefixes, *last, more=False)
 
 
 def _upload(row: Row) -> Upload:
-    key, id, bucket, owner, created, attributes, *rest = row
+    id, key, bucket, owner, created, attributes, *rest = row
     return Upload(id, bucket, key, owner, created, decode_attributes(attributes), *rest)

@@ -2,7 +2,10 @@
 
 import asyncio
 import shutil
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import apsw
 import pytest
@@ -29,6 +32,7 @@ from store.commits import Probe
 from store.database import FILE
 from store.errors import BucketExists, NoSpace, NoSuchBucket, Unavailable
 from store.ledger import Ledger
+from store.prepare import prepare
 from store.records import Entry, Expect
 from store.settings import Settings
 from store.transaction import Commit
@@ -331,5 +335,60 @@ async def test_two_workers_take_turns(directory, tmp_path):
             *(store._engine.submit(Probe()) for store in (one, two)),
         )
         assert one.list_entries(bucket) == two.list_entries(bucket)
+    audit(directory)
+    assert replayed(directory, tmp_path / "again") == dump(directory)
+
+
+RACER = """
+import asyncio, pathlib, sys
+sys.path.insert(0, {tests!r})
+from storing import *
+from store.errors import ExpectationFailed
+from store.records import Expect
+worker = int(sys.argv[1])
+async def one(store, bucket, n):
+    data = noise((worker, n), LARGE if n % 2 else 100)
+    try:
+        await put(store, bucket, b"%d" % n, data, expect=Expect(not_etags=("*",)))
+    except ExpectationFailed:
+        return
+    print(n, flush=True)
+async def main():
+    async with serving(pathlib.Path({directory!r}), worker=worker) as store:
+        print("ready", flush=True)
+        sys.stdin.readline()
+        bucket = store.bucket("bucket")
+        await asyncio.gather(*(one(store, bucket, n) for n in range(40)))
+asyncio.run(main())
+"""
+
+
+async def test_of_racing_processes_one_wins_each_key(directory, tmp_path):
+    prepared = prepare(directory, QUICK)
+    async with serving(directory) as store:
+        bucket = await make_bucket(store)
+        script = RACER.format(tests=str(Path(__file__).parent), directory=str(directory))
+        racers = [
+            subprocess.Popen(
+                [sys.executable, "-c", script, str(worker)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+            )
+            for worker in (1, 2, 3)
+        ]
+        for racer in racers:
+            assert racer.stdout.readline() == b"ready\n"
+        for racer in racers:
+            racer.stdin.write(b"go\n")
+            racer.stdin.flush()
+        answers = [await asyncio.to_thread(racer.communicate, timeout=60) for racer in racers]
+
+        won = {int(n): worker for worker, (out, _) in enumerate(answers, 1) for n in out.split()}
+        assert sum(len(out.split()) for out, _ in answers) == 40
+        assert sorted(won) == list(range(40))
+        for n, worker in won.items():
+            data = await content(store, store.entry(bucket, b"%d" % n))
+            assert data == noise((worker, n), LARGE if n % 2 else 100)
+    prepared.close()
     audit(directory)
     assert replayed(directory, tmp_path / "again") == dump(directory)

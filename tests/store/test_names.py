@@ -1,5 +1,7 @@
 """Listings: a page is what the plain definition says, and costs what is on it."""
 
+import itertools
+
 from hypothesis import given
 from hypothesis import strategies as st
 from storing import make_bucket, opened, put
@@ -38,12 +40,12 @@ class Table:
         for name in self.names:
             if name > start or (name == start and not exclusive):
                 self.steps += 1
-                yield (name,)
+                yield None, name
 
 
 def walked(table: Table, prefix: bytes, delimiter: bytes, after: bytes):
     for found in walk(table.rows, prefix, delimiter, after):
-        yield (found, True) if isinstance(found, bytes) else (found[0], False)
+        yield (found, True) if isinstance(found, bytes) else (found[1], False)
 
 
 @given(st.sets(keys, max_size=40), texts, delimiters, st.one_of(texts, keys))
@@ -123,3 +125,26 @@ async def test_a_page_left_half_read_holds_no_old_state(tmp_path):
 
         assert not store._db.in_transaction
         assert store.entry(bucket, b"later") is not None
+
+
+async def test_pages_of_a_bucket_are_what_the_definition_says(tmp_path):
+    names = [b"", b"a", b"a/", b"a/1", b"a/b/c", b"a0", b"b", b"b/\xff", b"\xff", b"\xff\xff/a"]
+    async with opened(tmp_path / "data") as store:
+        bucket = await make_bucket(store)
+        for key in names:
+            await put(store, bucket, key, b"data")
+
+        for prefix, delimiter, after, limit in itertools.product(
+            [b"", b"a", b"a/", b"\xff", b"no"],
+            [b"", b"/", b"a", b"\xff"],
+            [b"", b"a", b"a/", b"a/1", b"b", b"\xff"],
+            [1, 2, 100],
+        ):
+            page = store.list_entries(
+                bucket, prefix=prefix, delimiter=delimiter, after=after, limit=limit
+            )
+            shown = plain(names, prefix, delimiter, after)
+            assert page.more == (len(shown) > limit)
+            assert [e.key for e in page.entries] == [k for k, common in shown[:limit] if not common]
+            assert page.prefixes == [k for k, common in shown[:limit] if common]
+            assert page.last == (shown[:limit][-1][0] if shown else None)
