@@ -83,7 +83,7 @@ async def make_bucket(store: Store, name: str = "bucket", *, owner: str = "OWNER
     return await store.create_bucket(
         name,
         owner=owner,
-        path=f"/root/{name}",
+        path=f"/home/{name}",
         acl="private",
         region="us-east-1",
         profile=profile,
