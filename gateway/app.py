@@ -30,6 +30,8 @@ log = logging.getLogger("s3gw.gateway")
 READ_BYTES = 256 * 1024
 """How much of a body aiohttp holds before it stops reading from the socket."""
 RATE_GRACE_SECONDS = 60.0
+DRAIN_LOOK_SECONDS = 0.05
+"""How often a stopping server looks for connections that have become idle."""
 RESERVED_DESCRIPTORS = 128
 """Kept from connections for the database, segments and the listener."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -106,6 +108,15 @@ class Connection(web.RequestHandler):
         if self.transport is not None:
             self.transport.abort()
 
+    @property
+    def idle(self) -> bool:
+        """It waits for a request and has nothing of one that it could lose."""
+        return self._waiter is not None and not self._waiter.done() and not self._messages
+
+    @property
+    def draining(self) -> bool:
+        return self._server.draining
+
     def head_complete(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
@@ -135,6 +146,8 @@ class Server(web.Server):
         most: int,
     ) -> None:
         super().__init__(handler)
+        self.draining = False
+        """No connection outlives its running request."""
         self.most = most
         self.header_seconds = config.header_seconds
         self._options: dict[str, Any] = {
@@ -160,8 +173,16 @@ class Running:
     async def stop(self, drain_seconds: float) -> None:
         """Accept no more, let running requests end, then close what is left."""
         self._listener.close()
-        self._server.pre_shutdown()
-        await self._server.shutdown(drain_seconds)
+        self._server.draining = True
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + drain_seconds
+        # aiohttp's own shutdown drops what still comes in, so a running upload could never end.
+        while self._server.connections and loop.time() < deadline:
+            for connection in self._server.connections:
+                if isinstance(connection, Connection) and connection.idle:
+                    connection.force_close()
+            await asyncio.sleep(DRAIN_LOOK_SECONDS)
+        await self._server.shutdown(DRAIN_LOOK_SECONDS)
 
 
 async def start(
@@ -208,7 +229,7 @@ def _head(request: web.BaseRequest) -> Head:
         method=request.method,
         target=request.raw_path,
         headers=[
-            (name.decode("latin-1").lower(), value.decode("latin-1").strip())
+            (name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t"))
             for name, value in request.raw_headers
         ],
         secure=request.secure,
@@ -223,12 +244,12 @@ async def _write(
         answer: web.StreamResponse = web.Response(
             status=response.status, headers=response.headers, body=response.body or None
         )
-        _close_if_withheld(answer, body)
+        _close_if_last(answer, body, request)
         await answer.prepare(request)
         await answer.write_eof()
         return answer
     answer = web.StreamResponse(status=response.status, headers=response.headers)
-    _close_if_withheld(answer, body)
+    _close_if_last(answer, body, request)
     if not isinstance(response.body, Reader) and request.version >= (1, 1):
         answer.enable_chunked_encoding()
     await answer.prepare(request)
@@ -249,6 +270,7 @@ async def _write(
     return answer
 
 
-def _close_if_withheld(answer: web.StreamResponse, body: WireBody) -> None:
-    if body.withheld:
+def _close_if_last(answer: web.StreamResponse, body: WireBody, request: web.BaseRequest) -> None:
+    connection = request.protocol
+    if body.withheld or (isinstance(connection, Connection) and connection.draining):
         answer.force_close()
