@@ -97,7 +97,8 @@ class Segments:
     def reserve(self, length: int) -> Extent:
         """A range of ``length`` bytes, or of as many as a segment can ever hold.
 
-        Rolls to a new segment when the active one has no room, and then waits for the disk.
+        Rolls to a new segment when the active one has no room, and then waits for the disk and
+        for ``new_segment``: never call it in the thread that answers that.
         End it with ``shrink`` or ``abandon``. Raises ``NoSpace``, ``Unavailable``.
         """
         while True:
