@@ -12,16 +12,20 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from socket import socket
-from typing import Any
+from typing import Any, cast
 
-from aiohttp import http_parser, web
+from aiohttp import http_exceptions, http_parser, web
 
 from gateway import trace
 from gateway.config import Config
-from gateway.errors import BadRequest, IncompleteBody, RequestTimeout
+from gateway.errors import (
+    BadRequest,
+    IncompleteBody,
+    RequestHeaderSectionTooLarge,
+    RequestTimeout,
+)
 from gateway.response import Response
-from gateway.serve import Gateway, Head, serve
-from gateway.wire.error import render_error
+from gateway.serve import MAX_HEADERS, Gateway, Head, refuse, serve
 from keys.table import Table
 from store.store import Reader, Store
 
@@ -47,12 +51,14 @@ class WireBody:
         self._request = request
         self._config = config
         self._expects = request.headers.get("Expect", "").lower() == "100-continue"
+        self._stalled = False
         self.received = 0
 
     @property
-    def withheld(self) -> bool:
-        """The client still waits for leave to send: the connection cannot be used again."""
-        return self._expects and self._request.body_exists
+    def abandoned(self) -> bool:
+        """The rest will not come (the client waits for leave to send it, or has stalled): no use
+        in waiting for it, and the connection cannot be used again."""
+        return self._stalled or (self._expects and self._request.body_exists)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Raises ``RequestTimeout`` on a stalled or too slow body, ``IncompleteBody`` on a cut."""
@@ -69,6 +75,7 @@ class WireBody:
                 async with asyncio.timeout(self._config.body_idle_seconds):
                     data = await content.readany()
             except TimeoutError:
+                self._stalled = True
                 raise RequestTimeout from None
             except (ConnectionError, web.PayloadAccessError, web.RequestPayloadError) as error:
                 raise IncompleteBody from error
@@ -77,6 +84,7 @@ class WireBody:
             self.received += len(data)
             elapsed = loop.time() - started - RATE_GRACE_SECONDS
             if elapsed > 0 and self.received < elapsed * self._config.body_bytes_per_second:
+                self._stalled = True
                 raise RequestTimeout
             yield data
 
@@ -92,8 +100,7 @@ class Connection(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         if len(self._server.connections) > self._server.most:
-            assert isinstance(transport, asyncio.Transport)
-            transport.abort()
+            cast(asyncio.Transport, transport).abort()  # uvloop's does not inherit from it
             return
         self._deadline = asyncio.get_running_loop().call_later(
             self._server.header_seconds, self._head_overdue
@@ -129,11 +136,28 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """A head that is not HTTP: a short document, nothing of the request in it."""
-        self.force_close()
-        refusal = render_error(BadRequest(), resource="/", request_id="-", host_id="-", head=False)
-        assert isinstance(refusal.body, bytes)
-        return web.Response(status=400, headers=refusal.headers, body=refusal.body)
+        """A head that is not HTTP gets a short document with nothing of the request in it.
+
+        What fails once an answer has begun, or because its client is gone, ends the connection.
+        """
+        gone = status == 504 or isinstance(exc, ConnectionError)
+        if gone or request.writer.output_size > 0:
+            if not gone:
+                log.error("an answer to %s was cut short", request.remote, exc_info=exc)
+            self.force_close()
+            raise ConnectionError
+        response, story = refuse(_refusal(status, exc), request.remote or "")
+        trace.write(story, self._server.log_format)
+        assert isinstance(response.body, bytes)
+        answer = web.Response(status=response.status, headers=response.headers, body=response.body)
+        answer.force_close()
+        return answer
+
+
+def _refusal(status: int, exc: BaseException | None) -> Exception:
+    if isinstance(exc, http_exceptions.LineTooLong):
+        return RequestHeaderSectionTooLarge()
+    return BadRequest() if status == 400 or not isinstance(exc, Exception) else exc
 
 
 class Server(web.Server):
@@ -150,10 +174,12 @@ class Server(web.Server):
         """No connection outlives its running request."""
         self.most = most
         self.header_seconds = config.header_seconds
+        self.log_format = config.log_format
         self._options: dict[str, Any] = {
             "access_log": None,
             "auto_decompress": False,
             "keepalive_timeout": config.keepalive_seconds,
+            "max_headers": 2 * MAX_HEADERS,  # a few too many are refused by name, in serve
             "max_line_size": config.max_header_bytes,
             "max_field_size": config.max_header_bytes,
             "read_bufsize": READ_BYTES,
@@ -196,7 +222,11 @@ async def start(
     gateway = Gateway(config, store, keys, partial(datetime.now, UTC))
     server = Server(partial(_handle, gateway), config, _most_connections(config))
     listener = await asyncio.get_running_loop().create_server(
-        server, sock=sock, ssl=ssl_context, backlog=1024
+        server,
+        sock=sock,
+        ssl=ssl_context,
+        backlog=1024,
+        ssl_handshake_timeout=config.header_seconds if ssl_context else None,
     )
     return Running(server, listener)
 
@@ -215,6 +245,8 @@ async def _handle(gateway: Gateway, request: web.BaseRequest) -> web.StreamRespo
     try:
         answer = await _write(request, response, body, gateway.config)
         story.bytes_out = answer.body_length
+        if body.abandoned:
+            connection.force_close()  # once the answer has gone out
     except (ConnectionError, TimeoutError):
         connection.force_close()
         raise
@@ -234,6 +266,7 @@ def _head(request: web.BaseRequest) -> Head:
         ],
         secure=request.secure,
         peer=request.remote or "",
+        version=(request.version.major, request.version.minor),
     )
 
 
@@ -272,5 +305,5 @@ async def _write(
 
 def _close_if_last(answer: web.StreamResponse, body: WireBody, request: web.BaseRequest) -> None:
     connection = request.protocol
-    if body.withheld or (isinstance(connection, Connection) and connection.draining):
+    if body.abandoned or (isinstance(connection, Connection) and connection.draining):
         answer.force_close()
