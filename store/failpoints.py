@@ -9,14 +9,17 @@ P1       a body's bytes are in its segment
 P2       segments are synced, before the transaction
 P3       inside the transaction, before COMMIT
 P4       committed, before the caller hears of it
-P5       a new segment has its row but is not yet in use
+P5 P6    a new segment has its row; it has its file, of which nothing is on disk yet
+J1       committed, before the journal has it
 M1 M2    a part's bytes are in its segment; its row is committed
 M3 M4    Complete found all parts; Complete is committed
 M5       the object is named, its parts are not yet dropped
 D1 D2    before and after rows are deleted
 G1 G2    the collector chose what to free; it holds the lock on it
 G6 G7    before and after a segment file is unlinked
-S1-S3    start: database recovered, journal tail cut, nameless bytes returned
+S1-S3    start: database recovered, journal tail cut, nameless bytes to be returned
+S4       some of the changes that the database had lost are replayed
+R1 R2    rebuild: the new database is on disk; the old one has been put aside
 =======  ==========================================================================
 """
 

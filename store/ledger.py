@@ -76,6 +76,7 @@ class Ledger:
             self._roll_back()
             raise _CommitFailedError from error
         if record:
+            hit("J1")
             self._append(first, transaction.lsn, record)
         return outcomes
 

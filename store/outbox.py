@@ -5,6 +5,7 @@ synced past them. Inline bytes are not kept twice: they are read back from ``bod
 """
 
 import uuid
+from collections.abc import Iterator
 
 import apsw
 import msgspec
@@ -25,21 +26,22 @@ def top_up(db: apsw.Connection, journal: Journal, tail: Tail) -> Tail:
 
     Raises ``JournalMismatch`` when the outbox does not reach back far enough, ``OSError``.
     """
-    while True:
-        row = one(
-            db, "SELECT lsn, record FROM change WHERE lsn > ? ORDER BY lsn LIMIT 1", (tail.lsn,)
-        )
-        if row is None:
-            break
-        lsn, changes = row[0], decode(row[1])
-        if lsn != tail.lsn + 1:
-            break
-        whole = [_filled(db, lsn + i, change) for i, change in enumerate(changes)]
-        tail = journal.append(tail, lsn, lsn + len(changes) - 1, encode(whole))
+    for lsn, last, payload in batches(db, tail.lsn):
+        tail = journal.append(tail, lsn, last, payload)
     reached = last_lsn(db)
     if tail.lsn != reached:
         raise JournalMismatch(f"the journal ends at {tail.lsn}, the database at {reached}")
     return tail
+
+
+def batches(db: apsw.Connection, after: int) -> Iterator[tuple[int, int, bytes]]:
+    """What follows on change ``after``, up to a gap: first and last lsn, changes, bytes and all."""
+    query = "SELECT lsn, record FROM change WHERE lsn > ? ORDER BY lsn LIMIT 1"
+    while (row := one(db, query, (after,))) is not None and row[0] == after + 1:
+        lsn, changes = row[0], decode(row[1])
+        whole = [_filled(db, lsn + i, change) for i, change in enumerate(changes)]
+        after = lsn + len(changes) - 1
+        yield lsn, after, encode(whole)
 
 
 def prune(db: apsw.Connection, lsn: int) -> None:

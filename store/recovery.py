@@ -64,6 +64,7 @@ def replay(db: apsw.Connection, records: Iterable[Record]) -> None:
             db.execute("ROLLBACK")
             raise
         db.execute("COMMIT")
+        hit("S4")
 
 
 def _replay(db: apsw.Connection, record: Record) -> None:

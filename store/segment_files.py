@@ -5,6 +5,7 @@ from pathlib import Path
 
 from store import files
 from store.errors import Damaged, StoreError, Unavailable
+from store.failpoints import hit
 from store.frontier import page_up
 
 
@@ -24,6 +25,7 @@ class SegmentFiles:
         Raises ``FileExistsError``, ``NoSpace``, ``Unavailable``.
         """
         file = files.create(self.path(number))
+        hit("P6")
         try:
             files.sync(file)
             files.sync_directory(self._directory)

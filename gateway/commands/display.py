@@ -11,6 +11,11 @@ def document(value: object) -> None:
     click.echo(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
 
 
+def line(text: str) -> None:
+    """One line for people. Control characters are shown, not sent."""
+    click.echo(_visible(text))
+
+
 def table(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Columns as wide as they need to be. Control characters are shown, not sent."""
     texts = [[_visible(str(cell)) for cell in row] for row in rows]

@@ -1,6 +1,9 @@
-"""Commands about bytes and names: cid, stats, status, gc."""
+"""Commands about bytes and names: cid, stats, status, gc, fsck, rebuild."""
 
 import asyncio
+import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -9,6 +12,7 @@ import msgspec
 
 from gateway.commands import display
 from gateway.commands.options import as_json, machine, with_settings
+from gateway.commands.outcome import FAILED, NOT_FOUND, Refusal
 from gateway.settings import Settings
 
 
@@ -127,3 +131,80 @@ def gc(settings: Settings, as_json: bool) -> None:
         display.document({"freed_bytes": freed})
     else:
         click.echo(f"{freed} bytes given back")
+
+
+@click.command()
+@with_settings
+@as_json
+@click.option("--repair", type=click.Choice(["no"]), default="no", help="only: no")
+@click.option("--fast", is_flag=True, help="read no objects: check rows, files and journal only")
+def fsck(settings: Settings, as_json: bool, repair: str, fast: bool) -> None:
+    """Check names, contents, segments and journal against each other. Changes nothing.
+
+    Beside a running server too. Exit code 0: nothing found, 1: something found.
+    """
+    from store import fsck
+    from store.database import FILE
+
+    if not (settings.data_dir / FILE).exists() and not (settings.data_dir / "segments").exists():
+        raise Refusal(f"{settings.data_dir} holds no store; `s3gw serve` makes one", NOT_FOUND)
+    json_lines = machine(as_json)
+    count = 0
+    for found in fsck.check(settings.data_dir, fast=fast, progress=_progress("hashed")):
+        count += 1
+        if json_lines:
+            display.document(msgspec.to_builtins(found))
+        else:
+            display.line(f"{found.kind}: {found.where} ({found.bytes} bytes)")
+    if json_lines:
+        display.document({"findings": count, "bytes_read": not fast})
+    else:
+        click.echo(f"{count} findings" if count else "clean")
+    if count:
+        click.get_current_context().exit(FAILED)
+
+
+@click.command()
+@click.argument("directory", metavar="[DIR]", required=False, type=click.Path(path_type=Path))
+@with_settings
+@as_json
+def rebuild(settings: Settings, as_json: bool, directory: Path | None) -> None:
+    """Make the database of DIR again from the change journal. The server must be stopped.
+
+    The old database is kept as s3gw.sqlite.before-rebuild.
+    """
+    from store import rebuild
+
+    data_dir = directory or settings.data_dir
+    done = rebuild.rebuild(data_dir, _progress("replayed"))
+    if machine(as_json):
+        display.document(
+            {
+                "changes": done.lsn,
+                "kept": str(done.kept) if done.kept else None,
+                "old_database_was_read": done.was_read,
+                "unreadable_journal_bytes": done.unreadable_bytes,
+            }
+        )
+    else:
+        click.echo(f"made of {done.lsn} changes; the old one is {done.kept or 'gone'}")
+    if done.unreadable_bytes:
+        click.echo(
+            f"the last {done.unreadable_bytes} bytes of the journal are unreadable", err=True
+        )
+    if not done.was_read:
+        click.echo("what the journal did not have yet when the server died is lost", err=True)
+
+
+def _progress(done: str) -> Callable[[int, int], None]:
+    """How far it is, on stderr, five times a second; nothing when nobody looks."""
+    shown = 0.0
+
+    def show(count: int, total: int) -> None:
+        nonlocal shown
+        if time.monotonic() - shown > 0.2 or count == total:
+            shown = time.monotonic()
+            end = "\n" if count == total else ""
+            click.echo(f"\r{done} {count >> 20} of {total >> 20} MiB{end}", err=True, nl=False)
+
+    return show if sys.stderr.isatty() else lambda count, total: None

@@ -1,0 +1,176 @@
+"""Fsck, first part: rows against rows, all in the snapshot of the given connection.
+
+Each table is read once, in order, and what refers to it is read beside it in the same order, so
+that nothing is gathered in memory.
+"""
+
+from collections.abc import Iterator
+
+import apsw
+import msgspec
+
+from store import unixfs
+from store.apply import decode_extents
+from store.database import Row, one, row_crc
+from store.intact import intact
+from store.records import Extent
+
+Found = Iterator[tuple[str, str, int]]
+"""How the parts of the check report: kind, where, bytes."""
+
+
+def check(db: apsw.Connection, *, fast: bool) -> Found:
+    """Entries resolve, checksums of rows hold, references are counted right, extents are owned."""
+    yield from _entries(db, fast)
+    yield from _references(db, "content", "SELECT id, refs, size FROM content ORDER BY id")
+    yield from _references(db, "body", "SELECT id, 1, length(bytes) FROM body ORDER BY id")
+    owned = _Owned(db)
+    yield from _contents(db, owned)
+    yield from _parts(db, owned)
+    yield from owned.orphans()
+    yield from _uploads(db)
+
+
+# --- entries -----------------------------------------------------------------------------------
+
+_ENTRIES = (
+    "SELECT e.bucket, e.key, e.seq, e.size, e.cid, e.etag, e.modified, e.owner, e.attributes,"
+    " e.parts_count, e.body, e.content, e.parts, e.crc, k.name, c.cid, c.size, {}"
+    " FROM entry e LEFT JOIN bucket k ON k.id = e.bucket LEFT JOIN content c ON c.id = e.content"
+    " LEFT JOIN body b ON b.id = e.body"
+)
+
+
+def _entries(db: apsw.Connection, fast: bool) -> Found:
+    for row in db.execute(_ENTRIES.format("length(b.bytes)" if fast else "b.bytes")):
+        values, (crc, name, cid, size, data) = row[:13], row[13:]
+        bucket, key, entry_size, entry_cid = values[0], values[1], values[3], values[4]
+        where = f"{name or bucket}/{key.decode('utf-8', 'backslashreplace')}"
+        if row_crc(values) != crc:
+            yield "entry-checksum", where, entry_size
+        if name is None:
+            yield "entry-bucket", f"{where}: there is no bucket {bucket}", entry_size
+        body, content = values[10], values[11]
+        if (body is None) == (content is None):
+            yield "entry", f"{where} has not exactly one of body and content", entry_size
+        elif content is not None:
+            if (cid, size) != (entry_cid, entry_size):
+                what = "is not there" if cid is None else "has other bytes"
+                yield "entry-content", f"{where}: content {content} {what}", entry_size
+        elif data is None:
+            yield "entry-body", f"{where}: body {body} is not there", entry_size
+        elif not _is_inline(data, entry_size, entry_cid):
+            yield "entry-body", f"{where}: body {body} has other bytes", entry_size
+
+
+def _is_inline(data: bytes | int, size: int, cid: bytes) -> bool:
+    """``data`` is only a length when bytes are not to be read."""
+    if isinstance(data, int):
+        return data == size
+    return len(data) == size and intact(cid, data)
+
+
+def _references(db: apsw.Connection, table: str, rows: str) -> Found:
+    """``rows``: id, how many entries should refer to it, bytes; ascending."""
+    held = db.execute(
+        f"SELECT {table}, count(*) FROM entry WHERE {table} IS NOT NULL GROUP BY 1 ORDER BY 1"
+    )
+    id, count = 0, 0
+    for wanted, refs, size in db.execute(rows):
+        while id < wanted:
+            id, count = next(held, None) or (1 << 63, 0)
+        entries = count if id == wanted else 0
+        if entries != refs:
+            where = f"{table} {wanted} says {refs}, entries that refer to it: {entries}"
+            yield f"{table}-refs" if entries else f"{table}-orphan", where, size
+
+
+# --- contents and parts ------------------------------------------------------------------------
+
+
+def profile_of(cid: bytes, size: int, leaves: bytes) -> unixfs.Profile | None:
+    """The profile under which these leaves have this root; ``None``: under none."""
+    for profile in unixfs.PROFILES.values():
+        count = unixfs.leaf_count(profile, size)
+        if len(leaves) == count * unixfs.DIGEST_BYTES and unixfs.root(profile, leaves, size) == cid:
+            return profile
+    return None
+
+
+def _contents(db: apsw.Connection, owned: "_Owned") -> Found:
+    scan = "SELECT id, cid, size, extents, leaves, crc FROM content"
+    for *values, crc in db.execute(scan):
+        id, cid, size, packed, leaves = values
+        if row_crc(tuple(values)) != crc:
+            yield "content-checksum", f"content {id}", size
+        if profile_of(cid, size, leaves) is None:
+            yield "content-cid", f"content {id}: its leaves have another root", size
+        yield from owned.check(f"content {id}", id, size, packed)
+
+
+def _parts(db: apsw.Connection, owned: "_Owned") -> Found:
+    scan = (
+        "SELECT p.upload, p.number, p.seq, p.size, p.extents, u.completed_etag, u.id FROM part p"
+        " LEFT JOIN upload u ON u.id = p.upload"
+    )
+    for upload, number, seq, size, packed, completed, there in db.execute(scan):
+        where = f"part {number} of upload {upload}"
+        if there is None or completed is not None:
+            yield "part", f"{where}, which is not in progress", size
+        yield from owned.check(where, seq, size, packed)
+
+
+def _uploads(db: apsw.Connection) -> Found:
+    scan = "SELECT u.id FROM upload u LEFT JOIN bucket b ON b.id = u.bucket WHERE b.id IS NULL"
+    for (upload,) in db.execute(scan):
+        yield "upload", f"upload {upload} is in no bucket", 0
+
+
+class _Owned:
+    """Table ``extent`` against the extents that contents and parts say they have."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
+        self._matched = 0
+
+    def check(self, where: str, owner: int, size: int, packed: bytes) -> Found:
+        extents = extents_of(packed)
+        if extents is None or sum(extent.length for extent in extents) != size:
+            yield "extents", f"{where} has no extents of {size} bytes", size
+        for extent in extents or ():
+            row = one(
+                self._db,
+                'SELECT length, owner FROM extent WHERE segment = ? AND "offset" = ?',
+                (extent.segment, extent.offset),
+            )
+            if row == (extent.length, owner):
+                self._matched += 1
+            else:
+                yield "extent-missing", f"{where}: {_place(extent)}", extent.length
+
+    def orphans(self) -> Found:
+        """Rows of ``extent`` that nobody has; looked for only when there are some."""
+        (rows,) = one(self._db, "SELECT count(*) FROM extent") or (0,)
+        if rows == self._matched:
+            return
+        for segment, offset, length, owner in self._db.execute("SELECT * FROM extent"):
+            extent = Extent(segment, offset, length)
+            if extent not in self._extents_of(owner):
+                yield "extent-orphan", f"{_place(extent)}, which {owner} has not", length
+
+    def _extents_of(self, owner: int) -> tuple[Extent, ...]:
+        row: Row | None = one(self._db, "SELECT extents FROM content WHERE id = ?", (owner,))
+        row = row or one(self._db, "SELECT extents FROM part WHERE seq = ?", (owner,))
+        return (extents_of(row[0]) if row else None) or ()
+
+
+def extents_of(packed: bytes) -> tuple[Extent, ...] | None:
+    """``None`` when it is no list of extents."""
+    try:
+        return decode_extents(packed)
+    except msgspec.DecodeError:
+        return None
+
+
+def _place(extent: Extent) -> str:
+    return f"{extent.length} bytes of segment {extent.segment} from {extent.offset} on"
