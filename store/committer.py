@@ -140,7 +140,7 @@ class Committer:
             return [Outcome(error=database.refusal(error) or error)] * len(commits)
 
     def _commit(self, commits: Sequence[Commit[Any]]) -> list[Outcome]:
-        outcomes = {id(commit): self._place(commit) for commit in commits}
+        outcomes = {id(commit): Outcome() for commit in commits}
         self._sync_bytes(commits, outcomes)
         ready = [commit for commit in commits if outcomes[id(commit)].error is None]
         if ready:
@@ -153,14 +153,6 @@ class Committer:
             if outcome.error is not None and commit.extents and not outcome.keep:
                 self._segments.abandon(commit.extents)
         return [outcomes[id(commit)] for commit in commits]
-
-    @staticmethod
-    def _place(commit: Commit[Any]) -> Outcome:
-        try:
-            commit.place()
-        except Exception as error:
-            return Outcome(error=database.refusal(error) or error)
-        return Outcome()
 
     def _sync_bytes(self, commits: Sequence[Commit[Any]], outcomes: dict[int, Outcome]) -> None:
         touched = {extent.segment for commit in commits for extent in commit.extents}

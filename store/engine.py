@@ -12,6 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+import msgspec
+
 from store import space
 from store.collector import Collector
 from store.committer import Committer
@@ -89,6 +91,30 @@ class Engine:
         else:
             self._in_flight.end(token)
         return staged
+
+    async def placed(self, staged: Staged) -> Staged:
+        """The same bytes in a segment, however few. In the pool: reserving may have to wait for
+        the committer, so the committer must never reserve."""
+        if not staged.body:
+            return staged
+        token = self._in_flight.begin()
+        try:
+            extent = await self.in_pool(self._place, staged.body)
+        except BaseException:
+            self._in_flight.end(token)
+            raise
+        moved = msgspec.structs.replace(staged, body=None, extents=(extent,))
+        self._in_flight.hold(token, moved)
+        return moved
+
+    def _place(self, data: bytes) -> Extent:
+        extent = self.segments.reserve(len(data))
+        try:
+            self.segments.write(extent, 0, data)
+        except BaseException:
+            self.segments.abandon([extent])
+            raise
+        return self.segments.shrink(extent, extent.length)
 
     def discard(self, staged: Staged) -> None:
         """See ``Store.discard``."""

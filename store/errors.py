@@ -1,4 +1,4 @@
-"""Everything the store can refuse, one class each. The gateway turns them into S3 errors in one table."""
+"""Everything the store can refuse, one class each; the gateway has one table to S3's errors."""
 
 
 class StoreError(Exception):

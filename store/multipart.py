@@ -20,7 +20,6 @@ from store.errors import NoSuchUpload, PartChanged
 from store.failpoints import hit
 from store.joining import Joined
 from store.records import Attributes, Entry, Expect, Extent, Part, Staged, Upload
-from store.segments import Segments
 from store.transaction import Commit, Transaction
 
 
@@ -57,23 +56,15 @@ class UploadPart(Commit[Part]):
         upload: Upload,
         number: int,
         staged: Staged,
-        segments: Segments,
         *,
         checksums: dict[str, str],
         now: int,
     ) -> None:
+        """``staged`` is in segments (``Engine.placed``) or empty."""
         self.extents: tuple[Extent, ...] = staged.extents
         self._upload, self._number, self._staged = upload.id, number, staged
-        self._segments = segments
         self._checksums = checksums
         self._now = now
-
-    def place(self) -> None:
-        if self._staged.body:
-            extent = self._segments.reserve(len(self._staged.body))
-            self.extents = (extent,)
-            self._segments.write(extent, 0, self._staged.body)
-            self._segments.shrink(extent, extent.length)
 
     def decide(self, transaction: Transaction) -> Part:
         hit("M1")

@@ -32,7 +32,7 @@ class Extent(Struct, frozen=True, array_like=True):
 
 
 class ObjectPart(Struct, frozen=True, array_like=True):
-    """One part of a completed multipart upload, as GetObjectAttributes and partNumber reads show it."""
+    """One part of a completed upload, as GetObjectAttributes and partNumber reads show it."""
 
     number: int
     size: int
@@ -104,7 +104,7 @@ class Part(Struct, frozen=True):
 
 
 class Upload(Struct, frozen=True):
-    """A multipart upload. After Complete it stays for a day, so that a repeated Complete is answered."""
+    """A multipart upload. After Complete it stays for a day, to answer a repeated Complete."""
 
     id: str
     bucket: int

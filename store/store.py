@@ -293,8 +293,9 @@ class Store:
         bucket = names.bucket_by_id(self._db, upload.bucket)
         if bucket is not None:
             _same_profile(bucket, staged)
+        staged = await self._engine.placed(staged)
         commit = multipart.UploadPart(
-            upload, number, staged, self._engine.segments, checksums=checksums, now=self._clock()
+            upload, number, staged, checksums=checksums, now=self._clock()
         )
         part = await self._engine.submit(commit, staged)
         hit("M2")

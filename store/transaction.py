@@ -36,9 +36,6 @@ class Commit(Generic[T]):
     weight: int = 0
     """Inline bytes it carries."""
 
-    def place(self) -> None:
-        """Write what has to be in a segment first, and set ``extents``. Outside the transaction."""
-
     def decide(self, transaction: Transaction) -> T:
         """Check all conditions, then apply. Raises ``StoreError`` only when it applied nothing."""
         raise NotImplementedError

@@ -308,3 +308,16 @@ def test_merging_keeps_every_byte_in_its_place(run):
 @settings(max_examples=200)
 def test_a_range_is_found_in_its_extents(run, start, length):
     assert addresses(within(run, start, length)) == addresses(run)[start : start + length]
+
+
+async def test_small_parts_and_segments_that_fill_up_do_not_wait_for_each_other(store, bucket):
+    """A small part reserves space; making room for it may need a commit of its own."""
+    upload = await begin(store, bucket)
+
+    async def one(number):
+        size = 100 if number % 2 else 2 * MIB  # every second of these fills a 4 MiB segment
+        await put_part(store, bucket, upload, number, noise(number, size))
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(one(number) for number in range(1, 61)))
+    assert len(store.upload_parts(upload)) == 60
