@@ -51,14 +51,16 @@ class WireBody:
         self._request = request
         self._config = config
         self._expects = request.headers.get("Expect", "").lower() == "100-continue"
-        self._stalled = False
+        self._broken = False
         self.received = 0
 
     @property
     def abandoned(self) -> bool:
-        """The rest will not come (the client waits for leave to send it, or has stalled): no use
-        in waiting for it, and the connection cannot be used again."""
-        return self._stalled or (self._expects and self._request.body_exists)
+        """The rest will not come (the client waits for leave to send it, has stalled, or sends no
+        HTTP): no use in waiting for it, and the connection cannot be used again."""
+        if self._expects and self._request.body_exists:
+            return True
+        return self._broken or self._request.content.exception() is not None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Raises ``RequestTimeout`` on a stalled or too slow body, ``IncompleteBody`` on a cut."""
@@ -75,7 +77,7 @@ class WireBody:
                 async with asyncio.timeout(self._config.body_idle_seconds):
                     data = await content.readany()
             except TimeoutError:
-                self._stalled = True
+                self._broken = True
                 raise RequestTimeout from None
             except (ConnectionError, web.PayloadAccessError, web.RequestPayloadError) as error:
                 raise IncompleteBody from error
@@ -84,7 +86,7 @@ class WireBody:
             self.received += len(data)
             elapsed = loop.time() - started - RATE_GRACE_SECONDS
             if elapsed > 0 and self.received < elapsed * self._config.body_bytes_per_second:
-                self._stalled = True
+                self._broken = True
                 raise RequestTimeout
             yield data
 
@@ -105,6 +107,13 @@ class Connection(web.RequestHandler):
         self._deadline = asyncio.get_running_loop().call_later(
             self._server.header_seconds, self._head_overdue
         )
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        # Broken framing ends the body it is in: aiohttp only queues an answer behind it.
+        request, queue = self._current_request, self._messages
+        if request and queue and not isinstance(queue[-1][0], http_parser.RawRequestMessage):
+            request.content.set_exception(web.RequestPayloadError("not HTTP"))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._deadline is not None:

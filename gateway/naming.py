@@ -50,6 +50,14 @@ def owner(access_key: str) -> Owner:
     return Owner(id=canonical_id(access_key), display_name=access_key or "anonymous")
 
 
+def is_owner(access_key: str, expected: str | None) -> bool:
+    """Whether an owner is the one a client expects, by access key id or canonical id.
+
+    ``None`` expects nobody in particular.
+    """
+    return expected is None or expected in (access_key, canonical_id(access_key))
+
+
 def check_bucket_name(name: str) -> None:
     """AWS's rules for new general purpose buckets. Raises ``InvalidBucketName``.
 

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from secrets import token_hex
 
-from gateway import access, addressing, cors, wire
+from gateway import access, addressing, cors, naming, wire
 from gateway.auth.body import GuardedBody
 from gateway.auth.verify import Verified, verify
 from gateway.config import Config
 from gateway.errors import (
     BORDER,
+    AccessDenied,
+    BadRequest,
     InternalError,
     NoSuchBucket,
     RequestHeaderSectionTooLarge,
     S3Error,
+    S3NotImplemented,
 )
 from gateway.operation import Call, Operation, find, refuse_unsupported
 from gateway.operations import OPERATIONS
@@ -74,11 +77,13 @@ class Head:
     """Lower-case names; latin-1 values, stripped."""
     secure: bool
     peer: str
+    version: tuple[int, int] = (1, 1)
+    """Of HTTP, as the client claims."""
 
 
 async def serve(gateway: Gateway, head: Head, body: RawBody) -> tuple[Response, Trace]:
     """Answer one request. Never raises: what goes wrong becomes an S3 error document."""
-    trace = Trace(request_id=token_hex(8).upper(), peer=head.peer)
+    trace = _trace(head.peer)
     extra: list[tuple[str, str]] = []
     try:
         request = _parse(gateway.config, head, body)
@@ -86,15 +91,30 @@ async def serve(gateway: Gateway, head: Head, body: RawBody) -> tuple[Response, 
         response = await _answer(gateway, request, trace)
     except Exception as error:
         response = _refusal(error, head, trace)
+    return _finished(response, trace, extra), trace
+
+
+def refuse(error: Exception, peer: str) -> tuple[Response, Trace]:
+    """The answer to what could not be read as a request: nothing of it is known but its sender."""
+    trace = _trace(peer)
+    response = _refusal(error, Head("", "/", [], secure=False, peer=peer), trace)
+    return _finished(response, trace, []), trace
+
+
+def _trace(peer: str) -> Trace:
+    return Trace(request_id=token_hex(8).upper(), peer=peer)
+
+
+def _finished(response: Response, trace: Trace, extra: list[tuple[str, str]]) -> Response:
+    """With the headers that every answer has."""
     response.headers += [("x-amz-request-id", trace.request_id), ("x-amz-id-2", trace.request_id)]
     response.headers += [("server", "s3gw"), ("x-content-type-options", "nosniff"), *extra]
     trace.status = response.status
-    return response, trace
+    return response
 
 
 def _parse(config: Config, head: Head, body: RawBody) -> Request:
-    if len(head.headers) > MAX_HEADERS:
-        raise RequestHeaderSectionTooLarge(MaxSizeAllowed=MAX_HEADERS)
+    _check_head(config, head)
     return addressing.parse(
         head.method,
         head.target,
@@ -104,6 +124,23 @@ def _parse(config: Config, head: Head, body: RawBody) -> Request:
         peer=head.peer,
         base_domains=config.base_domains,
     )
+
+
+def _check_head(config: Config, head: Head) -> None:
+    """Raises what the parser below leaves to us to refuse.
+
+    https://www.rfc-editor.org/rfc/rfc9112#section-6.1 (a transfer coding that is not understood)
+    """
+    if head.version not in ((1, 0), (1, 1)):
+        raise BadRequest("Only HTTP/1.0 and HTTP/1.1 are spoken here.")
+    if len(head.headers) > MAX_HEADERS:
+        raise RequestHeaderSectionTooLarge(MaxFieldsAllowed=MAX_HEADERS)
+    size = len(head.target) + sum(len(name) + len(value) + 4 for name, value in head.headers)
+    if size > config.max_header_bytes:
+        raise RequestHeaderSectionTooLarge(MaxSizeAllowed=config.max_header_bytes)
+    for name, value in head.headers:
+        if name == "transfer-encoding" and value.lower() != "chunked":
+            raise S3NotImplemented(Header="Transfer-Encoding")
 
 
 async def _answer(gateway: Gateway, request: Request, trace: Trace) -> Response:
@@ -157,6 +194,9 @@ def _allow(
     if operation.needs is access.Needs.GET and request.key is not None:
         entry = gateway.store.entry(bucket, request.key.encode())
     access.check(verified.caller, operation.needs, bucket, gateway.config, entry)
+    # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
+    if not naming.is_owner(bucket.owner, request.headers.get("x-amz-expected-bucket-owner")):
+        raise AccessDenied
     return bucket
 
 

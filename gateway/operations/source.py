@@ -8,8 +8,8 @@ from urllib.parse import unquote_to_bytes
 from gateway import conditions
 from gateway.access import Needs, check
 from gateway.conditions import Conditions
-from gateway.errors import InvalidArgument, NoSuchBucket, NoSuchKey
-from gateway.naming import key_bytes
+from gateway.errors import AccessDenied, InvalidArgument, NoSuchBucket, NoSuchKey
+from gateway.naming import is_owner, key_bytes
 from gateway.operation import Call
 from gateway.operations.view import check_version
 from gateway.wire.shape import Header, Shape
@@ -31,6 +31,9 @@ class Source(Shape):
     )
     copy_source_if_unmodified_since: Annotated[
         datetime | None, Header("x-amz-copy-source-if-unmodified-since")
+    ] = None
+    expected_source_bucket_owner: Annotated[
+        str | None, Header("x-amz-source-expected-bucket-owner")
     ] = None
 
 
@@ -75,6 +78,8 @@ def readable(call: Call, ask: Source) -> Entry:
         raise NoSuchBucket(BucketName=wanted.bucket)
     entry = call.store.entry(bucket, key_bytes(wanted.key))
     check(call.caller, Needs.GET, bucket, call.config, entry)
+    if not is_owner(bucket.owner, ask.expected_source_bucket_owner):
+        raise AccessDenied
     check_version(wanted.key, wanted.version_id)
     if entry is None:
         raise NoSuchKey(Key=wanted.key)

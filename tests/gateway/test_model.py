@@ -40,12 +40,11 @@ IGNORED = {
     "content-length": "read with the body",
     "content-md5": "read with the body",
     "x-amz-bypass-governance-retention": "without retention it asks for nothing",
-    "x-amz-expected-bucket-owner": "owners are access keys here, not accounts of AWS",
+    "x-amz-expected-bucket-owner": "read before the operation, with the rights",
     "x-amz-object-annotation-directive": "objects have no annotations",
     "x-amz-optional-object-attributes": "nothing is ever restored from an archive",
     "x-amz-request-payer": "nobody pays",
     "x-amz-sdk-checksum-algorithm": "read with the body",
-    "x-amz-source-expected-bucket-owner": "as x-amz-expected-bucket-owner",
 }
 """Header members of inputs that neither a shape has nor the fence refuses, and why that is so."""
 READ_WITH_THE_BODY = {
