@@ -56,19 +56,30 @@ def open_reader(path: Path) -> apsw.Connection:
     return connection
 
 
+def open_examiner(path: Path) -> apsw.Connection:
+    """As ``open_reader``, for a file that may be damaged: its write-ahead log is left as it is.
+
+    The last connection to close would play the log into the file and delete it, whatever is in it.
+    """
+    connection = _open(path, apsw.SQLITE_OPEN_READWRITE, keep_log=True)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
 def format_version(path: Path) -> int:
     """How many of ``store.migrations.STEPS`` the file has had; 0 when it is empty."""
     with closing(_open(path, apsw.SQLITE_OPEN_READWRITE)) as connection:
         return int(connection.pragma("user_version"))
 
 
-def _open(path: Path, flags: int) -> apsw.Connection:
+def _open(path: Path, flags: int, *, keep_log: bool = False) -> apsw.Connection:
     if apsw.SQLITE_VERSION_NUMBER < OLDEST_SQLITE:
         raise Unavailable(f"SQLite {apsw.sqlite_lib_version()} is too old: see walresetbug")
     try:
         connection = apsw.Connection(str(path), flags=flags)
     except apsw.CantOpenError as error:
         raise Unavailable(f"cannot open {path}") from error
+    connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(keep_log))
     connection.set_busy_timeout(5000)
     for statement in _COMMON:
         connection.execute(statement)

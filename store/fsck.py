@@ -13,7 +13,7 @@ import apsw
 from msgspec import Struct
 
 from store import database, fsck_bytes, fsck_journal, fsck_rows, fsck_space, migrations, outbox
-from store.database import every, snapshot
+from store.database import snapshot
 from store.errors import FormatTooNew
 from store.fsck_rows import Found
 
@@ -54,7 +54,10 @@ def check(
 
 def _everything(path: Path, fast: bool, progress: Progress) -> Found:
     directory = path.parent
-    with closing(database.open_reader(path)) as db, closing(database.open_reader(path)) as newest:
+    with (
+        closing(database.open_examiner(path)) as db,
+        closing(database.open_examiner(path)) as newest,
+    ):
         # What is sorted may be more than fits into memory.
         db.execute("PRAGMA temp_store = FILE")
         version = int(db.pragma("user_version"))
@@ -79,15 +82,3 @@ def _sqlite(db: apsw.Connection, path: Path, fast: bool) -> Found:
     for (text,) in db.execute("PRAGMA quick_check" if fast else "PRAGMA integrity_check"):
         if text != "ok":
             yield "database", f"{path}: {text}", 0
-
-
-def counts(directory: Path) -> dict[str, int]:
-    """How much there is to check: entries, contents and the bytes in them, parts."""
-    queries = {
-        "entries": "SELECT count(*) FROM entry",
-        "contents": "SELECT count(*) FROM content",
-        "parts": "SELECT count(*) FROM part",
-        "segment_bytes": "SELECT coalesce(sum(length), 0) FROM extent",
-    }
-    with closing(database.open_reader(directory / database.FILE)) as db, snapshot(db):
-        return {name: int(every(db, query)[0][0]) for name, query in queries.items()}

@@ -111,7 +111,7 @@ class _Source:
 def _complete(db: apsw.Connection, old: Path, store: str) -> bool:
     """Add what the old database committed and the journal lacks. False when it cannot be read."""
     try:
-        with closing(database.open_reader(old)) as there:
+        with closing(database.open_examiner(old)) as there:
             if str(outbox.store_id(there)) != store:
                 return False
             batches = outbox.batches(there, outbox.last_lsn(db))
@@ -120,6 +120,9 @@ def _complete(db: apsw.Connection, old: Path, store: str) -> bool:
                 # The journal is completed by the next start, from these.
                 outbox.add(db, lsn, changes.encode(changes.without_bytes(changes.decode(payload))))
             reached = outbox.last_lsn(there)
+            # It is sound: so that it loses nothing when its log is put aside before itself.
+            there.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            there.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0)
     except (apsw.Error, StoreError, ValueError):
         return False
     if reached > outbox.last_lsn(db):

@@ -193,7 +193,9 @@ def rebuild(settings: Settings, as_json: bool, directory: Path | None) -> None:
             f"the last {done.unreadable_bytes} bytes of the journal are unreadable", err=True
         )
     if not done.was_read:
-        click.echo("what the journal did not have yet when the server died is lost", err=True)
+        click.echo(
+            "there was no database to read: what only it had, if anything, is lost", err=True
+        )
 
 
 def _progress(done: str) -> Callable[[int, int], None]:
