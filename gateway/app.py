@@ -25,7 +25,8 @@ from gateway.errors import (
     RequestTimeout,
 )
 from gateway.response import Response
-from gateway.serve import MAX_HEADERS, Gateway, Head, refuse, serve
+from gateway.serve import MAX_HEADERS, Gateway, Head, fail, refuse, serve
+from gateway.trace import Trace
 from keys.table import Table
 from store.store import Reader, Store
 
@@ -249,11 +250,13 @@ async def _handle(gateway: Gateway, request: web.BaseRequest) -> web.StreamRespo
     connection = request.protocol
     assert isinstance(connection, Connection)
     connection.head_complete()
-    body = WireBody(request, gateway.config)
-    response, story = await serve(gateway, _head(request), body)
+    head, body = _head(request), WireBody(request, gateway.config)
+    response, story = await serve(gateway, head, body)
     try:
-        answer = await _write(request, response, body, gateway.config)
-        story.bytes_out = answer.body_length
+        if isinstance(response.body, bytes):
+            answer = await _write(request, response, body, story)
+        else:
+            answer = await _stream(request, response, body, story, head, gateway.config)
         if body.abandoned:
             connection.force_close()  # once the answer has gone out
     except (ConnectionError, TimeoutError):
@@ -280,26 +283,46 @@ def _head(request: web.BaseRequest) -> Head:
 
 
 async def _write(
-    request: web.BaseRequest, response: Response, body: WireBody, config: Config
+    request: web.BaseRequest, response: Response, body: WireBody, story: Trace
 ) -> web.StreamResponse:
-    if isinstance(response.body, bytes):
-        answer: web.StreamResponse = web.Response(
-            status=response.status, headers=response.headers, body=response.body or None
-        )
-        _close_if_last(answer, body, request)
-        await answer.prepare(request)
-        await answer.write_eof()
-        return answer
-    answer = web.StreamResponse(status=response.status, headers=response.headers)
+    assert isinstance(response.body, bytes)
+    answer = web.Response(
+        status=response.status, headers=response.headers, body=response.body or None
+    )
     _close_if_last(answer, body, request)
-    if not isinstance(response.body, Reader) and request.version >= (1, 1):
-        answer.enable_chunked_encoding()
     await answer.prepare(request)
+    await answer.write_eof()
+    story.bytes_out = len(response.body)
+    return answer
+
+
+async def _stream(
+    request: web.BaseRequest,
+    response: Response,
+    body: WireBody,
+    story: Trace,
+    head: Head,
+    config: Config,
+) -> web.StreamResponse:
+    assert not isinstance(response.body, bytes)
+    pieces = aiter(response.body)
     try:
-        async for data in response.body:
-            patience = max(config.body_idle_seconds, len(data) / config.body_bytes_per_second)
+        try:
+            piece = await anext(pieces, b"")
+        except Exception as error:  # nothing has gone out yet: it can be told
+            return await _write(request, fail(error, head, story), body, story)
+        answer = web.StreamResponse(status=response.status, headers=response.headers)
+        _close_if_last(answer, body, request)
+        if not isinstance(response.body, Reader) and request.version >= (1, 1):
+            answer.enable_chunked_encoding()
+        await answer.prepare(request)
+        while piece:
+            patience = max(config.body_idle_seconds, len(piece) / config.body_bytes_per_second)
             async with asyncio.timeout(patience):
-                await answer.write(data)
+                await answer.write(piece)
+            story.bytes_out += len(piece)
+            piece = await anext(pieces, b"")
+        await answer.write_eof()
     except Exception:
         # The head has gone out with its length: cutting the connection is the only way to say
         # that the body is not whole.
@@ -308,7 +331,6 @@ async def _write(
     finally:
         if isinstance(response.body, Reader):
             response.body.close()
-    await answer.write_eof()
     return answer
 
 

@@ -101,6 +101,11 @@ def refuse(error: Exception, peer: str) -> tuple[Response, Trace]:
     return _finished(response, trace, []), trace
 
 
+def fail(error: Exception, head: Head, trace: Trace) -> Response:
+    """The answer in place of one whose bytes could not be had."""
+    return _finished(_refusal(error, head, trace), trace, [])
+
+
 def _trace(peer: str) -> Trace:
     return Trace(request_id=token_hex(8).upper(), peer=peer)
 

@@ -40,6 +40,7 @@ class Running:
     owner: AccessKey
     stranger: AccessKey
     loop: asyncio.AbstractEventLoop
+    listening: app.Running
 
     @property
     def url(self) -> str:
@@ -137,6 +138,7 @@ def running(
             owner=keys.generate(),
             stranger=keys.generate(),
             loop=loop,
+            listening=ready["app"],
         )
     finally:
         loop.call_soon_threadsafe(loop.stop)
