@@ -8,12 +8,12 @@ they put rows into ``trash``.
 import logging
 import threading
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import closing
 from pathlib import Path
 
 import apsw
 
-from store import database, outbox
+from store import database, files, outbox
 from store.changes import DropSegment, DropTrash
 from store.committer import Committer
 from store.database import every
@@ -151,9 +151,10 @@ class Collector:
         for (number,) in empty:
             self._go_on()
             hit("G6")
-            with suppress(FileNotFoundError):
-                self._segments.path(number).unlink()
+            path = self._segments.path(number)
+            files.unlink(path)
             hit("G7")
+            files.sync_directory(path.parent)  # or the file is back without its row
             self._committer.run(_ForgetSegment(number))
 
     def _go_on(self) -> None:
