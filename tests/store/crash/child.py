@@ -1,0 +1,56 @@
+"""The process that is killed: ``python -m crash.child VERB DIRECTORY SEED STEPS FIRST VERBS``.
+
+Writes one line of JSON to its output after each answer of the store, and nothing else.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+
+from crash.plan import SETTINGS, plan, run
+from store import recovery
+from store.prepare import prepare
+from store.rebuild import rebuild
+from store.store import Store
+
+
+def _ack(ack) -> None:
+    os.write(1, json.dumps(ack).encode() + b"\n")
+
+
+def _serve(directory: Path, seed: str, steps: str, first: str, *verbs: str) -> None:
+    prepared = prepare(directory, SETTINGS)
+
+    async def serve() -> None:
+        store = Store(directory, SETTINGS)
+        await store.start()
+        await run(store, plan(int(seed), int(steps), verbs), _ack, int(first))
+        await store.close()
+
+    asyncio.run(serve())
+    prepared.close()
+
+
+def _lie(directory: Path, seed: str, steps: str, first: str, *verbs: str) -> None:
+    """Acknowledges everything before it is done: what a check that is worth its name finds."""
+    for lane, mine in enumerate(plan(int(seed), int(steps), verbs)):
+        for number in range(len(mine)):
+            _ack((lane, number, ()))
+    _serve(directory, seed, steps, first, *verbs)
+
+
+def _recover(directory: Path) -> None:
+    recovery._RECORDS_PER_TRANSACTION = 5
+    prepare(directory, SETTINGS).close()
+
+
+def _rebuild(directory: Path) -> None:
+    rebuild(directory)
+
+
+if __name__ == "__main__":
+    _, verb, directory, *rest = sys.argv
+    verbs = {"serve": _serve, "lie": _lie, "recover": _recover, "rebuild": _rebuild}
+    verbs[verb](Path(directory), *rest)

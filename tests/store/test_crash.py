@@ -1,0 +1,170 @@
+"""A process is killed at each named point of its work; what it had acknowledged is there after.
+
+SIGKILL shows wrong order, never a missing sync: that is ``test_power_cut``.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from crash.check import violations
+from crash.plan import MIXED, SETTINGS, History, plan
+from storing import dump
+
+from store import fsck
+from store.database import FILE
+from store.prepare import prepare
+
+HERE = Path(__file__).parent
+STEPS = 14
+
+PUTS = ("put", "large", "copy", "delete")
+PARTS = ("multipart", "multipart", "large")
+SPACE = ("large", "large", "delete", "collect", "put")
+
+POINTS = {
+    "P1": (MIXED, (1, 20, 50)),
+    "P2": (PUTS, (1, 10, 25)),
+    "P3": (MIXED, (3, 30, 60)),
+    "P4": (MIXED, (3, 30, 60)),
+    "P5": (PARTS, (1, 4, 10)),
+    "P6": (PARTS, (1, 4, 10)),
+    "J1": (MIXED, (3, 30, 60)),
+    "M1": (PARTS, (1, 15, 50)),
+    "M2": (PARTS, (1, 15, 50)),
+    "M3": (PARTS, (1, 7, 15)),
+    "M4": (PARTS, (1, 7, 15)),
+    "M5": (PARTS, (1, 7, 15)),
+    "D1": (PUTS, (1, 4, 8)),
+    "D2": (PUTS, (1, 4, 8)),
+    "G1": (SPACE, (1, 3, 6)),
+    "G2": (SPACE, (1, 6, 12)),
+    "G6": (SPACE, (1, 2, 3)),
+    "G7": (SPACE, (1, 2, 3)),
+}
+"""Failpoint to what is being done, and the how-manieth times to be killed at."""
+
+
+class NotKilledError(Exception):
+    """It came to its end without coming by the failpoint."""
+
+
+def child(verb: str, directory: Path, *words: object, killed_at: str | None) -> list[tuple]:
+    """Run the process until it ends as it must; its acknowledgements."""
+    environment = os.environ | {"PYTHONPATH": f"{HERE}:{HERE.parent.parent}"}
+    if killed_at:
+        environment |= {"S3GW_FAILPOINT": killed_at}
+    command = [sys.executable, "-m", "crash.child", verb, str(directory), *map(str, words)]
+    done = subprocess.run(command, capture_output=True, env=environment, timeout=60, check=False)
+    if killed_at and done.returncode == 0:
+        assert not killed_at.endswith(":0"), "never came by it"
+        raise NotKilledError(killed_at)
+    assert done.returncode == (-signal.SIGKILL if killed_at else 0), done.stderr.decode()
+    lines = done.stdout.splitlines()
+    return [(lane, step, tuple(what)) for lane, step, what in map(json.loads, lines)]
+
+
+def crashed(directory: Path, seed: int, verbs: tuple[str, ...], point: str) -> History:
+    """``point`` as ``P3:30``. Commits share transactions, so that it may be passed less often."""
+    steps = plan(seed, STEPS, verbs)
+    try:
+        acks = child("serve", directory, seed, STEPS, 0, *verbs, killed_at=point)
+    except NotKilledError:
+        name, _, count = point.partition(":")
+        shutil.rmtree(directory)
+        return crashed(directory, seed, verbs, f"{name}:{int(count) // 2}")
+    return History(steps, acks)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_nothing_acknowledged_is_lost_and_nothing_is_half_done(tmp_path, point):
+    verbs, counts = POINTS[point]
+    for count in counts:
+        directory = tmp_path / str(count)
+        history = crashed(directory, count, verbs, f"{point}:{count}")
+
+        assert list(fsck.check(directory)) == []
+        assert asyncio.run(violations(directory, history, killed=True)) == []
+
+
+def test_a_run_to_the_end_has_done_it_all(tmp_path):
+    acks = child("serve", tmp_path, 1, STEPS, 0, *MIXED, killed_at=None)
+    history = History(plan(1, STEPS), acks)
+
+    assert [history.next(lane) for lane in range(4)] == [None] * 4
+    assert asyncio.run(violations(tmp_path, history)) == []
+
+
+@pytest.mark.parametrize("point", ["P3:5", "P4:5", "M5:1"])
+def test_a_store_that_answers_too_early_is_caught(tmp_path, point):
+    acks = child("lie", tmp_path, 1, STEPS, 0, *MIXED, killed_at=point)
+
+    found = asyncio.run(violations(tmp_path, History(plan(1, STEPS), acks)))
+
+    assert any(each.startswith("1, ") for each in found)
+
+
+# --- crashes on the way back -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("point", ["S1", "S2", "S3"])
+@pytest.mark.parametrize("before", ["P1:20", "J1:20"])
+def test_a_start_that_is_killed_again_and_again_comes_to_the_same(tmp_path, before, point):
+    directory, once = tmp_path / "data", tmp_path / "once"
+    history = crashed(directory, 1, MIXED, before)
+    shutil.copytree(directory, once)
+    prepare(once, SETTINGS).close()
+
+    for _ in range(3):
+        child("recover", directory, killed_at=point)
+    prepare(directory, SETTINGS).close()
+
+    assert dump(directory) == dump(once)
+    assert asyncio.run(violations(directory, history, killed=True)) == []
+
+
+@pytest.mark.parametrize("point", ["S1:1", "S2:1", "S4:1", "S4:2", "S3:1"])
+def test_lost_commits_are_replayed_however_often_the_start_is_killed(tmp_path, point):
+    """An old copy of the database was put back: the journal has what it lacks."""
+    directory, half = tmp_path / "data", STEPS // 2
+    acks = child("serve", directory, 1, half, 0, *MIXED, killed_at=None)
+    old = (directory / FILE).read_bytes()
+    # The same seed draws other steps when more are asked for, so the rest is a plan of its own.
+    more = child("serve", directory, 2, STEPS, half, *MIXED, killed_at="P4:20")
+    steps = [first + rest[half:] for first, rest in zip(plan(1, half), plan(2, STEPS), strict=True)]
+    newest = dump(directory)
+    for path in directory.glob(f"{FILE}*"):
+        path.unlink()
+    (directory / FILE).write_bytes(old)
+    assert [found.kind for found in fsck.check(directory, fast=True)].count("database-behind") == 1
+
+    killed = 0
+    with suppress(NotKilledError):
+        while killed < 3:
+            child("recover", directory, killed_at=point)
+            killed += 1
+    prepare(directory, SETTINGS).close()
+
+    assert killed >= 2  # what was replayed before it was killed stays so
+    assert dump(directory) == newest
+    assert asyncio.run(violations(directory, History(steps, acks + more))) == []
+
+
+@pytest.mark.parametrize("point", ["R1", "R2"])
+def test_a_rebuild_that_is_killed_is_repeated(tmp_path, point):
+    history = crashed(tmp_path, 1, MIXED, "P4:30")
+    before = dump(tmp_path)
+
+    for _ in range(2):
+        child("rebuild", tmp_path, killed_at=point)
+    child("rebuild", tmp_path, killed_at=None)
+
+    assert dump(tmp_path) == before
+    assert asyncio.run(violations(tmp_path, history)) == []

@@ -1,0 +1,119 @@
+"""The power fails at any moment; what was acknowledged is there after. And the test can fail.
+
+A disk is modelled that keeps what was synced and, if it likes, any part of the rest
+(``crash.power``). The last tests leave out one sync each and must find that something is lost.
+"""
+
+import random
+from pathlib import Path
+
+import msgspec
+import pytest
+from crash.check import violations
+from crash.plan import BUCKET, MIXED, SETTINGS, History, plan, run
+from crash.power import Platter, under
+from storing import make_bucket, opened
+
+from store import files
+from store.journal import Journal
+from store.prepare import prepare
+from store.store import Store
+
+STEPS = 12
+CUTS = 12
+
+
+async def cuts(
+    tmp_path: Path, seed: int, settings=SETTINGS, *, torn: bool
+) -> list[tuple[Path, History]]:
+    """Run a plan to its end; what the power left at moments of it, and what was acknowledged."""
+    directory = tmp_path / "data"
+    async with opened(directory, SETTINGS) as store:
+        await make_bucket(store, BUCKET)
+    chance = random.Random(seed)
+    platter = Platter(directory)
+    history = History(plan(seed, STEPS, MIXED))
+    made: list[tuple[Path, History]] = []
+
+    def cut() -> None:
+        if chance.random() < 0.1 and len(made) < CUTS:
+            # Before the disk is looked at: what is acknowledged later need not be there.
+            acks = list(history.acks)
+            target = tmp_path / f"cut-{len(made)}"
+            made.append((target, History(history.plan, acks)))
+            platter.cut(target, chance if torn else None)
+
+    def ack(what) -> None:
+        history.acks.append(what)
+        cut()
+
+    platter.before_sync = cut
+    quick = msgspec.structs.replace(settings, collect_seconds=0.02)
+    with under(platter):
+        prepared = prepare(directory, quick)
+        store = Store(directory, quick)
+        await store.start()
+        await run(store, history.plan, ack)
+        await store.close()
+        prepared.close()
+    assert history.next(0) is None
+    assert len(made) >= CUTS // 3
+    return made
+
+
+async def lost(made: list[tuple[Path, History]]) -> list[str]:
+    return [each for target, history in made for each in await violations(target, history)]
+
+
+@pytest.mark.parametrize("torn", [False, True], ids=["nothing unsynced is left", "some of it is"])
+@pytest.mark.parametrize("seed", range(6))
+async def test_nothing_acknowledged_is_lost(tmp_path, seed, torn):
+    assert await lost(await cuts(tmp_path, seed, torn=torn)) == []
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_nothing_is_lost_when_the_power_fails_again_during_the_start(tmp_path, seed):
+    chance = random.Random(seed)
+    again = []
+    for target, history in (await cuts(tmp_path, seed, torn=True))[::3]:
+        platter = Platter(target)
+
+        def cut(platter=platter, history=history) -> None:
+            again.append((tmp_path / f"again-{len(again)}", history))
+            platter.cut(again[-1][0], chance)
+
+        platter.before_sync = cut
+        with under(platter):
+            prepare(target, SETTINGS).close()
+
+    assert len(again) > 10
+    assert await lost(again) == []
+
+
+# --- and the test can fail ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("durability", ["none", "interval"])
+async def test_less_durability_is_caught(tmp_path, durability):
+    settings = msgspec.structs.replace(SETTINGS, durability=durability)
+
+    found = await lost(await cuts(tmp_path, 1, settings, torn=False))
+
+    assert any(each.startswith("1, 2, 3, 10") for each in found)
+
+
+@pytest.mark.parametrize(
+    ("where", "sync", "seen"),
+    [
+        (files, "sync", "cannot be read"),
+        (files, "sync_directory", "is gone"),
+        (Journal, "sync", "JournalMismatch"),
+    ],
+    ids=["of segments", "of names", "of the journal"],
+)
+async def test_a_missing_sync_is_caught(tmp_path, monkeypatch, where, sync, seen):
+    with monkeypatch.context() as patch:
+        patch.setattr(where, sync, lambda *args: None)
+        made = await cuts(tmp_path, 1, torn=False)
+
+    assert any(seen in each for each in await lost(made))
