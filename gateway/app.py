@@ -52,7 +52,8 @@ class WireBody:
         self._request = request
         self._config = config
         self._expects = request.headers.get("Expect", "").lower() == "100-continue"
-        self._broken = False
+        # Of a coding nobody knows it cannot be said where it ends.
+        self._broken = request.headers.get("Transfer-Encoding", "chunked").lower() != "chunked"
         self.received = 0
 
     @property

@@ -5,6 +5,7 @@ bucket, ``PUT /bucket/key?tagging`` replaces the object by its tags. ``tests/gat
 compares the tables with AWS's own model.
 """
 
+import re
 from collections.abc import Container
 
 from gateway.errors import InvalidArgument, MethodNotAllowed, S3NotImplemented
@@ -43,6 +44,8 @@ SUBRESOURCES: dict[tuple[str, str], frozenset[str]] = {
 
 _ALL = frozenset().union(*SUBRESOURCES.values()) - {"uploadId", "partNumber"}
 
+_SUBRESOURCE = re.compile(r"(?!x-)[a-z][A-Za-z-]*")
+
 _HEADERS = frozenset(
     {
         "x-amz-checksum-md5",
@@ -76,7 +79,7 @@ def refuse_subresources(request: Request, level: str, selected: Container[str]) 
     """Refuse a subresource of AWS's model that is in the query but did not choose the operation.
 
     One that belongs to another method or level is ignored on reads, as AWS does, but never on a
-    request that changes something.
+    request that changes something; there even an unknown name without a value is refused.
 
     Raises ``S3NotImplemented``, ``InvalidArgument`` (half of what names a part),
     ``MethodNotAllowed``.
@@ -94,8 +97,13 @@ def refuse_subresources(request: Request, level: str, selected: Container[str]) 
             )
         if name in here:
             raise S3NotImplemented(QueryParameter=name)
-        if request.method not in ("GET", "HEAD") and name in _ALL:
+        if request.method in ("GET", "HEAD"):
+            continue
+        if name in _ALL:
             raise MethodNotAllowed(Method=request.method, ResourceType=name.upper())
+        if not value and _SUBRESOURCE.fullmatch(name) and name != "versionId":
+            # One that AWS has added since: DELETE /bucket?new must not delete the bucket.
+            raise S3NotImplemented(QueryParameter=name)
 
 
 def refuse_unsupported(request: Request) -> None:
