@@ -65,6 +65,10 @@ class Platter:
 
     # --- what is left ------------------------------------------------------------------------
 
+    def still(self) -> threading.RLock:
+        """While it is held, nothing more is written or synced."""
+        return self._lock
+
     def cut(self, target: Path, chance: random.Random | None) -> None:
         """Make ``target`` what is left: of what was not synced nothing, or what ``chance`` says."""
         with self._lock:
