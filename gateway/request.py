@@ -41,7 +41,7 @@ class Headers:
 
 
 class Query:
-    """Query parameters in order, raw as sent and percent-decoded (``+`` is a plus, as S3 has it)."""
+    """Query parameters in order, raw as sent and percent-decoded (``+`` is a plus, as in S3)."""
 
     __slots__ = ("_first", "pairs", "raw")
 

@@ -1,4 +1,4 @@
-"""Response: what goes out. Handlers and the pipeline return it; only ``app`` writes it to a socket."""
+"""Response: what goes out. The pipeline returns it; only ``app`` writes it to a socket."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from store.store import Reader
 
 @dataclass(slots=True)
 class Response:
-    """``body`` is bytes, a store ``Reader`` (length in content-length), or a stream to be chunked."""
+    """``body``: bytes, a store ``Reader`` (length in content-length), or a stream to be chunked."""
 
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)

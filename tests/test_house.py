@@ -14,7 +14,9 @@ from tests import readme
 
 ROOT = Path(__file__).parent.parent
 SOURCES = [
-    path for package in ("gateway", "keys", "store") for path in sorted((ROOT / package).rglob("*.py"))
+    path
+    for package in ("gateway", "keys", "store")
+    for path in sorted((ROOT / package).rglob("*.py"))
 ]
 MOST_LINES = 400
 MOST_FUNCTION_LINES = 60
