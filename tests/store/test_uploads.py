@@ -321,3 +321,19 @@ async def test_small_parts_and_segments_that_fill_up_do_not_wait_for_each_other(
     async with asyncio.timeout(60):
         await asyncio.gather(*(one(number) for number in range(1, 61)))
     assert len(store.upload_parts(upload)) == 60
+
+
+async def test_an_upload_of_10000_parts_becomes_one_object(store, bucket):
+    upload = await begin(store, bucket)
+    for first in range(1, 10_001, 500):
+        await asyncio.gather(
+            *(
+                put_part(store, bucket, upload, number, b"%05d" % number)
+                for number in range(first, first + 500)
+            )
+        )
+
+    entry = await complete(store, upload, store.upload_parts(upload))
+
+    assert (entry.size, entry.parts_count) == (50_000, 10_000)
+    assert await content(store, entry) == b"".join(b"%05d" % n for n in range(1, 10_001))
