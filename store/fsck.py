@@ -58,8 +58,9 @@ def _everything(path: Path, fast: bool, progress: Progress) -> Found:
         closing(database.open_examiner(path)) as db,
         closing(database.open_examiner(path)) as newest,
     ):
-        # What is sorted may be more than fits into memory.
+        # What is sorted may be more than fits into memory; the cache is what a sort may take of it.
         db.execute("PRAGMA temp_store = FILE")
+        db.execute("PRAGMA cache_size = -16384")
         version = int(db.pragma("user_version"))
         if version > len(migrations.STEPS):
             raise FormatTooNew(f"{path} has format {version}, not {len(migrations.STEPS)}")
