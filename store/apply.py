@@ -32,7 +32,7 @@ from store.changes import (
 from store.database import Row, every, one, row_crc
 from store.errors import Damaged
 from store.failpoints import hit
-from store.records import Extent
+from store.records import Extent, traits
 
 encode = msgspec.msgpack.encode
 decode_extents = msgspec.msgpack.Decoder(tuple[Extent, ...]).decode
@@ -83,6 +83,7 @@ def _put_entry(db: apsw.Connection, lsn: int, c: PutEntry) -> None:
         c.etag,
         c.modified,
         c.owner,
+        encode(traits(c.attributes)),
         encode(c.attributes),
         len(c.parts),
         body,
@@ -90,9 +91,9 @@ def _put_entry(db: apsw.Connection, lsn: int, c: PutEntry) -> None:
         encode(c.parts) if c.parts else None,
     )
     db.execute(
-        "INSERT OR REPLACE INTO entry (bucket, key, seq, size, cid, etag, modified, owner,"
+        "INSERT OR REPLACE INTO entry (bucket, key, seq, size, cid, etag, modified, owner, traits,"
         " attributes, parts_count, body, content, parts, crc)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*values, row_crc(values)),
     )
     if old is not None:  # after the new reference: both may be to the same content

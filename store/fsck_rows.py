@@ -34,8 +34,8 @@ def check(db: apsw.Connection, *, fast: bool) -> Found:
 # --- entries -----------------------------------------------------------------------------------
 
 _ENTRIES = (
-    "SELECT e.bucket, e.key, e.seq, e.size, e.cid, e.etag, e.modified, e.owner, e.attributes,"
-    " e.parts_count, e.body, e.content, e.parts, e.crc, k.name, c.cid, c.size, {}"
+    "SELECT e.bucket, e.key, e.seq, e.size, e.cid, e.etag, e.modified, e.owner, e.traits,"
+    " e.attributes, e.parts_count, e.body, e.content, e.parts, e.crc, k.name, c.cid, c.size, {}"
     " FROM entry e LEFT JOIN bucket k ON k.id = e.bucket LEFT JOIN content c ON c.id = e.content"
     " LEFT JOIN body b ON b.id = e.body"
 )
@@ -43,14 +43,14 @@ _ENTRIES = (
 
 def _entries(db: apsw.Connection, fast: bool) -> Found:
     for row in db.execute(_ENTRIES.format("length(b.bytes)" if fast else "b.bytes")):
-        values, (crc, name, cid, size, data) = row[:13], row[13:]
+        values, (crc, name, cid, size, data) = row[:14], row[14:]
         bucket, key, entry_size, entry_cid = values[0], values[1], values[3], values[4]
         where = f"{name or bucket}/{key.decode('utf-8', 'backslashreplace')}"
         if row_crc(values) != crc:
             yield "entry-checksum", where, entry_size
         if name is None:
             yield "entry-bucket", f"{where}: there is no bucket {bucket}", entry_size
-        body, content = values[10], values[11]
+        body, content = values[11], values[12]
         if (body is None) == (content is None):
             yield "entry", f"{where} has not exactly one of body and content", entry_size
         elif content is not None:

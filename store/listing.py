@@ -4,20 +4,25 @@ Under a common prefix the scan jumps: the work is proportional to what is on the
 the keys a prefix hides. ``Listing`` knows no table; it is given a way to open a cursor.
 """
 
+from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from functools import lru_cache
+from itertools import chain
+from typing import NamedTuple
 
 import apsw
+import msgspec
 
 from store.database import Row, every, snapshot
 from store.names import ENTRY_COLUMNS, entry_of
-from store.records import Entry, Page
+from store.records import Listed, Page, Traits
 
 Rows = Callable[[bytes, bool], Iterator[Row]]
 """Rows from a key on, ascending; ``True``: without that key itself. Column 1 is the key."""
 
 # A step costs a quarter of a seek, and many directories are small.
 _STEPS_BEFORE_SEEK = 4
+_LEAST_RUN = 4
 
 
 def above(prefix: bytes) -> bytes | None:
@@ -37,6 +42,13 @@ def rolled(key: bytes, prefix: bytes, delimiter: bytes) -> bytes | None:
     return key[: at + len(delimiter)] if at >= 0 else None
 
 
+def _beginning(prefix: bytes, delimiter: bytes, after: bytes) -> tuple[bytes | None, bool]:
+    """The key to begin at, ``None`` if there is no such key, and whether to begin beyond it."""
+    if after.startswith(prefix) and rolled(after, prefix, delimiter) == after:
+        return above(after), False
+    return (after, True) if after >= prefix else (prefix, False)
+
+
 def walk(
     rows: Rows, prefix: bytes, delimiter: bytes, after: bytes
 ) -> Generator[Row | bytes, None, None]:
@@ -45,12 +57,10 @@ def walk(
     Only keys with ``prefix`` and greater than ``after``; all below ``after`` are skipped when it
     is a common prefix itself.
     """
-    start, exclusive = (after, True) if after >= prefix else (prefix, False)
-    if after.startswith(prefix) and rolled(after, prefix, delimiter) == after:
-        beyond = above(after)
-        if beyond is None:
-            return
-        start, exclusive = beyond, False
+    beginning, exclusive = _beginning(prefix, delimiter, after)
+    if beginning is None:
+        return
+    start = beginning
     if not delimiter:
         for row in rows(start, exclusive):
             if not row[1].startswith(prefix):
@@ -79,7 +89,12 @@ def walk(
         start, exclusive = beyond, False
 
 
-_SCAN = f"SELECT {ENTRY_COLUMNS} FROM entry WHERE bucket = ? AND key"
+class _Found(NamedTuple):
+    rows: list[Row]
+    """Their first column is the key."""
+    prefixes: list[bytes]
+    last: bytes | None
+    more: bool
 
 
 def list_entries(
@@ -92,36 +107,112 @@ def list_entries(
     limit: int,
 ) -> Page:
     """See ``Store.list_entries``. The whole page is of one committed state."""
-    if limit <= 0:
-        return Page([], [], None, more=False)
-    if not delimiter:
-        return _flat_page(db, bucket, prefix, after, limit)
-    entries: list[Entry] = []
+    scan = _Scan(db, f"key, {ENTRY_COLUMNS}", bucket, prefix)
+    found = _found(scan, delimiter, after, limit)
+    entries = [entry_of(row[1:]) for row in found.rows]
+    return Page(entries, found.prefixes, found.last, found.more)
+
+
+def list_page(
+    db: apsw.Connection,
+    bucket: int,
+    *,
+    prefix: bytes,
+    delimiter: bytes,
+    after: bytes,
+    limit: int,
+    owners: bool,
+) -> Listed:
+    """See ``Store.list_page``. The whole page is of one committed state."""
+    scan = _Scan(db, _OWNED if owners else _LIGHT, bucket, prefix)
+    found = _found(scan, delimiter, after, limit)
+    width = 6 + owners
+    # One list and slices of it: zip would make an iterator for each of the rows.
+    flat = list(chain.from_iterable(found.rows))
+    columns = [flat[at::width] for at in range(width)]
+    keys, seconds, milliseconds, etags, sizes, traits = columns[:6]
+    return Listed(
+        keys,
+        seconds,
+        milliseconds,
+        etags,
+        sizes,
+        traits,
+        columns[6] if owners else [],
+        found.prefixes,
+        found.last,
+        found.more,
+    )
+
+
+decode_traits = lru_cache(maxsize=1024)(msgspec.msgpack.Decoder(Traits).decode)
+"""``Listed.traits`` -> ``Traits``."""
+
+# Bytes as they are and times taken apart: what a listing writes, it writes by the thousand.
+_LIGHT = "key, modified / 1000, modified % 1000, CAST(etag AS BLOB), size, traits"
+_OWNED = f"{_LIGHT}, owner"
+
+
+class _Scan(NamedTuple):
+    """The keys of a bucket that start with a prefix, and what is wanted of each."""
+
+    db: apsw.Connection
+    columns: str
+    bucket: int
+    prefix: bytes
+
+    def rows(self, start: bytes, count: int, *, exclusive: bool) -> list[Row]:
+        """The first ``count`` from the key ``start`` on, or beyond it."""
+        scan = f"SELECT {self.columns} FROM entry WHERE bucket = ? AND key"
+        compare = ">" if exclusive else ">="
+        end = above(self.prefix)
+        if end is None:
+            statement = f"{scan} {compare} ? ORDER BY key LIMIT ?"
+            return every(self.db, statement, (self.bucket, start, count))
+        statement = f"{scan} {compare} ? AND key < ? ORDER BY key LIMIT ?"
+        return every(self.db, statement, (self.bucket, start, end, count))
+
+
+def _found(scan: _Scan, delimiter: bytes, after: bytes, limit: int) -> _Found:
+    start, exclusive = _beginning(scan.prefix, delimiter, after)
+    if limit <= 0 or start is None:
+        return _Found([], [], None, more=False)
+    if delimiter:
+        with snapshot(scan.db):
+            return _rolled_up(scan, delimiter, start, exclusive, limit)
+    rows = scan.rows(start, limit + 1, exclusive=exclusive)
+    last = rows[:limit][-1][0] if rows else None
+    return _Found(rows[:limit], [], last, more=len(rows) > limit)
+
+
+def _rolled_up(
+    scan: _Scan, delimiter: bytes, start: bytes | None, exclusive: bool, limit: int
+) -> _Found:
+    """By runs of rows: the next run is as long as the last one was useful, so that neither a flat
+    directory takes a seek for each key nor a deep one a read of each.
+    """
+    rows: list[Row] = []
     prefixes: list[bytes] = []
     last: bytes | None = None
-
-    def rows(start: bytes, exclusive: bool) -> Iterator[Row]:
-        compare = ">" if exclusive else ">="
-        return db.execute(f"{_SCAN} {compare} ? ORDER BY key", (bucket, start))
-
-    with snapshot(db), closing(walk(rows, prefix, delimiter, after)) as walked:
-        for shown, found in enumerate(walked):
-            if shown == limit:
-                return Page(entries, prefixes, last, more=True)
-            if isinstance(found, bytes):
-                prefixes.append(last := found)
+    count = limit + 1
+    while start is not None:
+        run = scan.rows(start, count, exclusive=exclusive)
+        keys = [row[0] for row in run]
+        at, before = 0, len(rows) + len(prefixes)
+        while at < len(run):
+            if len(rows) + len(prefixes) == limit:
+                return _Found(rows, prefixes, last, more=True)
+            common = rolled(keys[at], scan.prefix, delimiter)
+            if common is None:
+                rows.append(run[at])
+                start, exclusive, last = keys[at], True, keys[at]
+                at += 1
             else:
-                entries.append(entry_of(found))
-                last = found[1]
-    return Page(entries, prefixes, last, more=False)
-
-
-def _flat_page(db: apsw.Connection, bucket: int, prefix: bytes, after: bytes, limit: int) -> Page:
-    compare, start = (">", after) if after >= prefix else (">=", prefix)
-    end = above(prefix)
-    below = "" if end is None else " AND key < ?"
-    bindings = (bucket, start, limit + 1) if end is None else (bucket, start, end, limit + 1)
-    rows = every(db, f"{_SCAN} {compare} ?{below} ORDER BY key LIMIT ?", bindings)
-    entries = [entry_of(row) for row in rows[:limit]]
-    last = entries[-1].key if entries else None
-    return Page(entries, [], last, more=len(rows) > limit)
+                prefixes.append(common)
+                start, exclusive, last = above(common), False, common
+                at = len(run) if start is None else bisect_left(keys, start, at + 1)
+        if len(run) < count:
+            break
+        shown = len(rows) + len(prefixes)
+        count = min(max(_LEAST_RUN, 2 * (shown - before)), limit + 1 - shown)
+    return _Found(rows, prefixes, last, more=False)

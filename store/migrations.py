@@ -28,13 +28,14 @@ def _names(db: "Database") -> None:
            region TEXT NOT NULL, profile TEXT NOT NULL, config TEXT NOT NULL DEFAULT '{}')"""
     )
     db.table("bucket").create_index(["owner", "name"])
-    # parts is last, so that SQLite reads its overflow pages only when it is asked for.
+    # What listings show comes before what can be long, and parts are last: SQLite reads overflow
+    # pages only as far as it is asked to.
     db.execute(
         """CREATE TABLE entry (bucket INTEGER NOT NULL, key BLOB NOT NULL, seq INTEGER NOT NULL,
            size INTEGER NOT NULL, cid BLOB NOT NULL, etag TEXT NOT NULL, modified INTEGER NOT NULL,
-           owner TEXT NOT NULL, attributes BLOB NOT NULL, parts_count INTEGER NOT NULL,
-           body INTEGER, content INTEGER, crc INTEGER NOT NULL, parts BLOB,
-           PRIMARY KEY (bucket, key)) WITHOUT ROWID"""
+           owner TEXT NOT NULL, traits BLOB NOT NULL, attributes BLOB NOT NULL,
+           parts_count INTEGER NOT NULL, body INTEGER, content INTEGER, crc INTEGER NOT NULL,
+           parts BLOB, PRIMARY KEY (bucket, key)) WITHOUT ROWID"""
     )
     db.execute("CREATE TABLE body (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL)")
 

@@ -55,6 +55,27 @@ class Attributes(Struct, frozen=True, omit_defaults=True):
     """Canned ACL given with the object; ``None``: its bucket's ACL holds."""
 
 
+STORAGE_CLASS = "x-amz-storage-class"
+"""Where ``Attributes.headers`` has the storage class, when one was given."""
+
+
+class Traits(Struct, frozen=True, array_like=True):
+    """What listings show of ``Attributes``: few values for many objects, kept beside them."""
+
+    algorithms: tuple[str, ...]
+    """Those of the checksums."""
+    checksum_type: str | None
+    storage_class: str | None
+
+
+def traits(attributes: Attributes) -> Traits:
+    return Traits(
+        tuple(attributes.checksums),
+        attributes.checksum_type,
+        attributes.headers.get(STORAGE_CLASS),
+    )
+
+
 class Entry(Struct, frozen=True):
     """The current version of one key."""
 
@@ -84,6 +105,31 @@ class Page(Struct, frozen=True):
     """One page of a listing, in byte order of the keys. ``entries`` carry no extents."""
 
     entries: list[Entry]
+    prefixes: list[bytes]
+    """Common prefixes, each counted once towards the limit."""
+    last: bytes | None
+    """The greatest key or common prefix on the page: pass it as ``after`` for the next one."""
+    more: bool
+
+
+class Listed(Struct, frozen=True):
+    """One page of a listing as columns: all that a listing shows, and no object per row.
+
+    The first seven are one row each, in byte order of the keys.
+    """
+
+    keys: list[bytes]
+    seconds: list[int]
+    """Of the time of modification, since the epoch."""
+    milliseconds: list[int]
+    """The rest of that time, 0 to 999."""
+    etags: list[bytes]
+    """ASCII, as in ``Entry``."""
+    sizes: list[int]
+    traits: list[bytes]
+    """For ``store.listing.decode_traits``: equal bytes are equal traits."""
+    owners: list[str]
+    """As in ``Entry``; empty when not asked for."""
     prefixes: list[bytes]
     """Common prefixes, each counted once towards the limit."""
     last: bytes | None

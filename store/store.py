@@ -27,6 +27,7 @@ from store.records import (
     Entry,
     Expect,
     Extent,
+    Listed,
     ObjectPart,
     Page,
     Part,
@@ -128,6 +129,27 @@ class Store:
         """
         return listing.list_entries(
             self._db, bucket.id, prefix=prefix, delimiter=delimiter, after=after, limit=limit
+        )
+
+    def list_page(
+        self,
+        bucket: Bucket,
+        *,
+        prefix: bytes = b"",
+        delimiter: bytes = b"",
+        after: bytes = b"",
+        limit: int = 1000,
+        owners: bool = False,
+    ) -> Listed:
+        """As ``list_entries``, with just what a listing shows: a fifth of the work."""
+        return listing.list_page(
+            self._db,
+            bucket.id,
+            prefix=prefix,
+            delimiter=delimiter,
+            after=after,
+            limit=limit,
+            owners=owners,
         )
 
     async def stage(self, body: Body, *, profile: str) -> Staged:

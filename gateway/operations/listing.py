@@ -1,20 +1,24 @@
-"""Listings of a bucket's keys: ListObjects (1 and 2) and ListObjectVersions, a page at a time."""
+"""Listings of a bucket's keys: ListObjects (1 and 2) and ListObjectVersions, a page at a time.
+
+The Shapes of the rows define what a page looks like; ``listing_page`` writes them by the thousand.
+"""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
 from gateway.errors import InvalidArgument
-from gateway.naming import Owner, key_bytes, key_text, owner, token, token_position, url_key
+from gateway.naming import Owner, key_bytes, key_text, token, token_position, url_key
 from gateway.operation import Call
-from gateway.wire.shape import Label, Query, Shape, Xml
-from store.records import Entry, Page
+from gateway.operations import listing_page
+from gateway.wire.shape import Label, Query, Shape, Written, Xml
+from store.records import Listed
 
 MAX_KEYS = 1000
 NULL = "null"
 """The version id of what was written while versioning was never on."""
-EMPTY = Page(entries=[], prefixes=[], last=None, more=False)
+EMPTY = Listed([], [], [], [], [], [], [], [], None, more=False)
 
 
 class EncodingType(StrEnum):
@@ -71,8 +75,8 @@ class ListObjectsOutput(Shape, root="ListBucketResult"):
     delimiter: str | None
     is_truncated: bool
     encoding_type: EncodingType | None
-    contents: tuple[Object, ...]
-    common_prefixes: tuple[CommonPrefix, ...]
+    contents: tuple[Object, ...] | Written
+    common_prefixes: tuple[CommonPrefix, ...] | Written
 
 
 async def list_objects(call: Call, ask: ListObjectsInput) -> ListObjectsOutput:
@@ -82,8 +86,8 @@ async def list_objects(call: Call, ask: ListObjectsInput) -> ListObjectsOutput:
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html
     """
-    page = _page(call, ask, after=key_bytes(ask.marker))
-    write = _writing(ask.encoding_type)
+    page = _page(call, ask, after=key_bytes(ask.marker), owners=True)
+    write, url = _writing(ask.encoding_type), ask.encoding_type is not None
     following = page.last if page.more and ask.delimiter else None
     return ListObjectsOutput(
         name=ask.bucket,
@@ -94,8 +98,8 @@ async def list_objects(call: Call, ask: ListObjectsInput) -> ListObjectsOutput:
         delimiter=write(key_bytes(ask.delimiter)) or None,
         is_truncated=page.more,
         encoding_type=ask.encoding_type,
-        contents=_contents(page.entries, write, owners=True),
-        common_prefixes=_prefixes(page.prefixes, write),
+        contents=listing_page.objects(page, url=url, owners=True),
+        common_prefixes=listing_page.common_prefixes(page, url=url),
     )
 
 
@@ -121,8 +125,8 @@ class ListObjectsV2Output(Shape, root="ListBucketResult"):
     continuation_token: str | None
     next_continuation_token: str | None
     start_after: str | None
-    contents: tuple[Object, ...]
-    common_prefixes: tuple[CommonPrefix, ...]
+    contents: tuple[Object, ...] | Written
+    common_prefixes: tuple[CommonPrefix, ...] | Written
 
 
 async def list_objects_v2(call: Call, ask: ListObjectsV2Input) -> ListObjectsV2Output:
@@ -137,21 +141,21 @@ async def list_objects_v2(call: Call, ask: ListObjectsV2Input) -> ListObjectsV2O
         after = token_position(ask.continuation_token)
     else:
         after = key_bytes(ask.start_after or "")
-    page = _page(call, ask, after=after)
-    write = _writing(ask.encoding_type)
+    page = _page(call, ask, after=after, owners=ask.fetch_owner)
+    write, url = _writing(ask.encoding_type), ask.encoding_type is not None
     return ListObjectsV2Output(
         name=ask.bucket,
         prefix=write(key_bytes(ask.prefix)),
         delimiter=write(key_bytes(ask.delimiter)) or None,
         max_keys=min(ask.max_keys, MAX_KEYS),
-        key_count=len(page.entries) + len(page.prefixes),
+        key_count=len(page.keys) + len(page.prefixes),
         is_truncated=page.more,
         encoding_type=ask.encoding_type,
         continuation_token=ask.continuation_token,
         next_continuation_token=token(page.last) if page.more and page.last is not None else None,
         start_after=None if ask.start_after is None else write(key_bytes(ask.start_after)),
-        contents=_contents(page.entries, write, owners=ask.fetch_owner),
-        common_prefixes=_prefixes(page.prefixes, write),
+        contents=listing_page.objects(page, url=url, owners=ask.fetch_owner),
+        common_prefixes=listing_page.common_prefixes(page, url=url),
     )
 
 
@@ -176,8 +180,8 @@ class ListObjectVersionsOutput(Shape, root="ListVersionsResult"):
     delimiter: str | None
     is_truncated: bool
     encoding_type: EncodingType | None
-    versions: Annotated[tuple[ObjectVersion, ...], Xml("Version")]
-    common_prefixes: tuple[CommonPrefix, ...]
+    versions: Annotated[tuple[ObjectVersion, ...] | Written, Xml("Version")]
+    common_prefixes: tuple[CommonPrefix, ...] | Written
 
 
 async def list_object_versions(
@@ -192,8 +196,8 @@ async def list_object_versions(
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
     """
     _check_version_marker(ask)
-    page = _page(call, ask, after=key_bytes(ask.key_marker))
-    write = _writing(ask.encoding_type)
+    page = _page(call, ask, after=key_bytes(ask.key_marker), owners=True)
+    write, url = _writing(ask.encoding_type), ask.encoding_type is not None
     following = page.last if page.more else None
     at_prefix = bool(page.prefixes) and page.prefixes[-1] == following
     return ListObjectVersionsOutput(
@@ -207,8 +211,8 @@ async def list_object_versions(
         delimiter=write(key_bytes(ask.delimiter)) or None,
         is_truncated=page.more,
         encoding_type=ask.encoding_type,
-        versions=_versions(page.entries, write),
-        common_prefixes=_prefixes(page.prefixes, write),
+        versions=listing_page.versions(page, url=url),
+        common_prefixes=listing_page.common_prefixes(page, url=url),
     )
 
 
@@ -226,57 +230,24 @@ def _check_version_marker(ask: ListObjectVersionsInput) -> None:
 
 
 def _page(
-    call: Call, ask: ListObjectsInput | ListObjectsV2Input | ListObjectVersionsInput, after: bytes
-) -> Page:
+    call: Call,
+    ask: ListObjectsInput | ListObjectsV2Input | ListObjectVersionsInput,
+    *,
+    after: bytes,
+    owners: bool,
+) -> Listed:
     """What is asked for, at most 1,000 rows; asking for more is not an error."""
     if ask.max_keys == 0:
         return EMPTY
-    return call.store.list_entries(
+    return call.store.list_page(
         call.bucket,
         prefix=key_bytes(ask.prefix),
         delimiter=key_bytes(ask.delimiter),
         after=after,
         limit=min(ask.max_keys, MAX_KEYS),
+        owners=owners,
     )
 
 
 def _writing(encoding: EncodingType | None) -> Callable[[bytes], str]:
     return key_text if encoding is None else url_key
-
-
-def _contents(
-    entries: list[Entry], write: Callable[[bytes], str], *, owners: bool
-) -> tuple[Object, ...]:
-    return tuple(
-        Object(
-            key=write(entry.key),
-            last_modified=datetime.fromtimestamp(entry.modified / 1000, UTC),
-            etag=f'"{entry.etag}"',
-            checksum_algorithm=tuple(entry.attributes.checksums),
-            checksum_type=entry.attributes.checksum_type,
-            size=entry.size,
-            storage_class=entry.attributes.headers.get("x-amz-storage-class", "STANDARD"),
-            owner=owner(entry.owner) if owners else None,
-        )
-        for entry in entries
-    )
-
-
-def _versions(entries: list[Entry], write: Callable[[bytes], str]) -> tuple[ObjectVersion, ...]:
-    return tuple(
-        ObjectVersion(
-            key=write(entry.key),
-            last_modified=datetime.fromtimestamp(entry.modified / 1000, UTC),
-            etag=f'"{entry.etag}"',
-            checksum_algorithm=tuple(entry.attributes.checksums),
-            checksum_type=entry.attributes.checksum_type,
-            size=entry.size,
-            storage_class=entry.attributes.headers.get("x-amz-storage-class", "STANDARD"),
-            owner=owner(entry.owner),
-        )
-        for entry in entries
-    )
-
-
-def _prefixes(prefixes: list[bytes], write: Callable[[bytes], str]) -> tuple[CommonPrefix, ...]:
-    return tuple(CommonPrefix(prefix=write(prefix)) for prefix in prefixes)

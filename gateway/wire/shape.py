@@ -11,12 +11,13 @@ default is required. The marks are Smithy's http bindings
 
 Types: ``str int bool datetime bytes`` (base64 in XML and headers), a ``StrEnum``, another
 ``Shape``, ``X | None`` (absent), ``tuple[X, ...]`` (a flattened list of repeated elements, or with
-``Xml("Buckets", member="Bucket")`` a wrapped one; in a header a comma-separated list),
+``Xml("Buckets", member="Bucket")`` a wrapped one; in a header a comma-separated list; ``| Written``
+when it may be given as XML),
 ``dict[str, str]`` with ``PrefixHeaders``, ``Body`` or ``bytes | Reader`` with ``Payload``.
 """
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -86,6 +87,16 @@ class Xml:
     name: str
     member: str | None = None
     attribute: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Stands for the tuple of a document's own list member: its elements, written already.
+
+    ``pieces`` are XML in UTF-8, back to back what the tuple would have been rendered as.
+    """
+
+    pieces: Sequence[bytes]
 
 
 T = TypeVar("T")
@@ -167,7 +178,7 @@ def _annotation(name: str, hint: Any) -> tuple[Mark, Any, bool]:
     mark: Mark = marks[0] if marks else Xml("".join(map(str.capitalize, name.split("_"))))
     kind = getattr(hint, "__origin__", hint) if marks else hint
     if get_origin(kind) in (Union, UnionType):
-        kinds = [arg for arg in get_args(kind) if arg is not NoneType]
+        kinds = [arg for arg in get_args(kind) if arg not in (NoneType, Written)]
         kind = kinds[0] if len(kinds) == 1 else object
     if many := get_origin(kind) is tuple:
         kind = get_args(kind)[0]

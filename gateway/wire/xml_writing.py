@@ -11,7 +11,7 @@ from itertools import islice
 from operator import attrgetter
 from typing import Any
 
-from gateway.wire.shape import Member, Shape, Xml, is_shape, marked, per_shape
+from gateway.wire.shape import Member, Shape, Written, Xml, is_shape, marked, per_shape
 from gateway.wire.text import xml_form
 
 PROLOG = '<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -55,12 +55,16 @@ def _escape_attribute(text: str) -> str:
 
 def document(shape: Shape, root: str) -> bytes:
     """``shape`` as a whole document in the S3 namespace."""
-    parts = [PROLOG, f'<{root} xmlns="{NAMESPACE}">']
+    parts = [f'{PROLOG}<{root} xmlns="{NAMESPACE}">'.encode()]
     for get, column in _children(type(shape)):
-        parts += _sparse(column, [get(shape)])
-    parts.append(f"</{root}>")
+        value = get(shape)
+        if isinstance(value, Written):
+            parts += value.pieces
+        else:
+            parts += [text.encode() for text in _sparse(column, [value])]
+    parts.append(f"</{root}>".encode())
     # Joined once: each further copy of a page of 300 KB costs 0.1 ms of page faults.
-    return "".join(parts).encode()
+    return b"".join(parts)
 
 
 @per_shape
