@@ -31,6 +31,7 @@ _RECORD = struct.Struct(">IIQ")  # payload length, crc32 of lsn and payload, fir
 _TAIL = struct.Struct(">QQQI")  # first lsn of the last file, its length, last lsn, crc32
 _MAGIC, _VERSION = b"s3gwjrnl", 1
 _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW
+_KEPT_BYTES = 2 * FILE_BYTES
 
 
 class Tail(Struct, frozen=True):
@@ -132,7 +133,8 @@ class Journal:
     def cut(self) -> Tail:
         """Take a torn record off the end, and say where the journal then ends.
 
-        A crash tears only what was written last. Raises ``JournalMismatch``.
+        A crash tears only what was written last; a flipped bit may leave whole records behind it,
+        so what is taken off is kept beside the file. Raises ``JournalMismatch``.
         """
         names = self.names()
         if names and self._path(names[-1]).stat().st_size < _HEADER.size:
@@ -143,9 +145,17 @@ class Journal:
         for record, record_end in self.scan(names[-1]):
             lsn, end = record.lsn + len(decode(record.payload)) - 1, record_end
         if self._path(names[-1]).stat().st_size > end:
-            log.warning("journal %d is cut to its last whole record", names[-1])
-            os.truncate(self._path(names[-1]), end)
+            self._cut(self._path(names[-1]), end)
         return Tail(names[-1], end, lsn)
+
+    def _cut(self, path: Path, end: int) -> None:
+        kept = path.with_suffix(f".cut-{end}")
+        log.warning("%s is cut to its last whole record; the rest is in %s", path.name, kept.name)
+        with path.open("rb") as file:
+            file.seek(end)
+            kept.write_bytes(file.read(_KEPT_BYTES))
+        kept.chmod(0o600)
+        os.truncate(path, end)
 
     # --- reading -------------------------------------------------------------------------------
 

@@ -97,6 +97,20 @@ def test_a_torn_end_is_cut_wherever_it_was_torn(tmp_path, lock):
     assert made.cut() == tail
 
 
+def test_whole_records_behind_a_flipped_bit_are_kept_aside(tmp_path, lock):
+    made, _ = written(tmp_path, lock, 3)
+    path = tmp_path / f"{1:016d}.log"
+    whole = path.read_bytes()
+    ends = [end for _, end in made.scan(1)]
+    path.write_bytes(whole[: ends[0]] + bytes((whole[ends[0]] ^ 1,)) + whole[ends[0] + 1 :])
+
+    made.cut()
+
+    kept = tmp_path / f"{1:016d}.cut-{ends[0]}"
+    assert kept.read_bytes()[1:] == whole[ends[0] + 1 :]
+    assert made.names() == [1]
+
+
 def test_a_file_that_has_no_header_yet_does_not_count(tmp_path, lock):
     made, tail = written(tmp_path, lock, 3)
     (tmp_path / f"{4:016d}.log").write_bytes(b"s3gwjr")
