@@ -1,13 +1,15 @@
 """Listings in byte order, rolled up at a delimiter, each one range scan with skip-seek.
 
 Under a common prefix the scan jumps: the work is proportional to what is on the page, never to
-the keys a prefix hides. ``Listing`` knows no table; it is given a way to open a cursor.
+the keys a prefix hides. Rows of objects are read here, in whole runs; ``walk``, for tables of other
+kinds, knows no table but is given a way to open a cursor.
 """
 
 from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, islice
 from typing import NamedTuple
 
 import apsw
@@ -22,7 +24,8 @@ Rows = Callable[[bytes, bool], Iterator[Row]]
 
 # A step costs a quarter of a seek, and many directories are small.
 _STEPS_BEFORE_SEEK = 4
-_LEAST_RUN = 4
+_FIRST_RUN, _LEAST_RUN = 64, 4
+"""Rows read at once where nothing is known, and after a skip."""
 
 
 def above(prefix: bytes) -> bytes | None:
@@ -178,41 +181,98 @@ def _found(scan: _Scan, delimiter: bytes, after: bytes, limit: int) -> _Found:
     if limit <= 0 or start is None:
         return _Found([], [], None, more=False)
     if delimiter:
-        with snapshot(scan.db):
-            return _rolled_up(scan, delimiter, start, exclusive, limit)
+        items = _rolled_up(scan, delimiter, start, exclusive, limit + 1)
+        with snapshot(scan.db), closing(items):
+            return _first(items, limit)
     rows = scan.rows(start, limit + 1, exclusive=exclusive)
     last = rows[:limit][-1][0] if rows else None
     return _Found(rows[:limit], [], last, more=len(rows) > limit)
 
 
-def _rolled_up(
-    scan: _Scan, delimiter: bytes, start: bytes | None, exclusive: bool, limit: int
-) -> _Found:
-    """By runs of rows: the next run is as long as the last one was useful, so that neither a flat
-    directory takes a seek for each key nor a deep one a read of each.
-    """
+def _first(items: Iterator[Row | bytes], limit: int) -> _Found:
     rows: list[Row] = []
     prefixes: list[bytes] = []
-    last: bytes | None = None
-    count = limit + 1
+    last: Row | bytes | None = None
+    for last in islice(items, limit):
+        if isinstance(last, bytes):
+            prefixes.append(last)
+        else:
+            rows.append(last)
+    at = last[0] if isinstance(last, tuple) else last
+    return _Found(rows, prefixes, at, more=next(items, None) is not None)
+
+
+def _rolled_up(
+    scan: _Scan, delimiter: bytes, start: bytes | None, exclusive: bool, most: int
+) -> Generator[Row | bytes, None, None]:
+    """Rows, and ``bytes`` where a common prefix stands for rows; ``most`` of them or more.
+
+    Rows are read by runs, each longer than the last. When most of a run was below common
+    prefixes, a skip takes over until it meets a key that is shown itself.
+    """
+    skips = above(delimiter) is not None
+    count = min(_FIRST_RUN, most)
     while start is not None:
         run = scan.rows(start, count, exclusive=exclusive)
         keys = [row[0] for row in run]
-        at, before = 0, len(rows) + len(prefixes)
+        at = shown = 0
         while at < len(run):
-            if len(rows) + len(prefixes) == limit:
-                return _Found(rows, prefixes, last, more=True)
             common = rolled(keys[at], scan.prefix, delimiter)
             if common is None:
-                rows.append(run[at])
-                start, exclusive, last = keys[at], True, keys[at]
+                yield run[at]
+                start, exclusive = keys[at], True
                 at += 1
             else:
-                prefixes.append(common)
-                start, exclusive, last = above(common), False, common
+                yield common
+                start, exclusive = above(common), False
                 at = len(run) if start is None else bisect_left(keys, start, at + 1)
+            shown += 1
         if len(run) < count:
-            break
-        shown = len(rows) + len(prefixes)
-        count = min(max(_LEAST_RUN, 2 * (shown - before)), limit + 1 - shown)
-    return _Found(rows, prefixes, last, more=False)
+            return
+        most -= shown
+        count = max(min(4 * count, most), 1)
+        if skips and start is not None and not exclusive and 4 * shown < len(run):
+            start = yield from _skip(scan, delimiter, start, most)
+            count = min(_LEAST_RUN, most)
+
+
+# A thousand statements, one for each common prefix, take seven times as long.
+_SKIP = """
+    WITH RECURSIVE skip (key) AS (
+        SELECT (SELECT key FROM entry WHERE bucket = :bucket AND key >= :start
+                ORDER BY key LIMIT 1)
+        UNION ALL
+        SELECT (SELECT key FROM entry WHERE bucket = :bucket AND key >= CAST(
+                    substr(skip.key, 1, :from - 2 + instr(substr(skip.key, :from), :delimiter))
+                    || :above AS BLOB)
+                ORDER BY key LIMIT 1)
+        FROM skip WHERE skip.key IS NOT NULL
+        LIMIT :most)
+    SELECT key FROM skip"""
+"""The first key at or after the start, then the first above that one's common prefix, and so on.
+
+``:from``: where a key goes on after the prefix, counted from 1; ``:above`` the delimiter.
+"""
+
+
+def _skip(
+    scan: _Scan, delimiter: bytes, start: bytes, most: int
+) -> Generator[bytes, None, bytes | None]:
+    """Common prefixes, ``most`` of them, up to a key that has none. Returns that key, if any."""
+    bindings = {
+        "bucket": scan.bucket,
+        "start": start,
+        "from": len(scan.prefix) + 1,
+        "delimiter": delimiter,
+        "above": above(delimiter),
+        "most": most,
+    }
+    with closing(scan.db.execute(_SKIP, bindings)) as keys:
+        for (key,) in keys:
+            if key is None or not key.startswith(scan.prefix):
+                return None
+            common = rolled(key, scan.prefix, delimiter)
+            if common is None:
+                return bytes(key)
+            yield common
+    return None
