@@ -11,7 +11,8 @@ from functools import partial
 
 from store import digests
 from store.buffers import Buffers
-from store.digests import Buffer, Hasher
+from store.digests import Hasher
+from store.filling import Source
 from store.pipeline import Pipeline
 from store.records import Extent
 from store.segments import Segments
@@ -29,7 +30,7 @@ _buffers = Buffers(BATCH_BYTES, limit=256, keep=32)
 
 
 class Intake:
-    """``feed`` it, ``drain`` it, then ``keep``; or, at any time, ``abort``. One task's."""
+    """``take`` a body, then ``keep``; or, at any time, ``abort``. One task's."""
 
     def __init__(
         self,
@@ -48,43 +49,40 @@ class Intake:
         self._sha256_is_leaf = False
         self._pipeline = Pipeline(pool, most=3)
         self._buffer: bytearray | None = None
-        self._filled = 0
+        self._witness: Hasher | None = None
         self._extents: list[Extent] = []
         self._used = 0  # bytes of the last extent
         self._leaves: list[bytes] = []
         self.size = 0
-        """Bytes sent on; all of them once it is drained."""
+        """Bytes sent on; all of them once it has taken the body."""
 
     @property
     def leaves(self) -> bytes:
-        """The leaf digests, back to back, once it is drained."""
+        """The leaf digests, back to back, once it has taken the body."""
         return b"".join(self._leaves)
 
     @property
     def digests(self) -> dict[str, bytes]:
-        """The digests of the whole body by name, once it is drained."""
+        """The digests of the whole body by name, once it has taken it."""
         made = {name: hasher.digest() for name, hasher in self._hashers.items()}
         return made | {"sha256": self.leaves} if self._sha256_is_leaf else made
 
-    async def feed(self, piece: Buffer) -> None:
-        """Take in bytes. Raises what an earlier batch raised: ``NoSpace``, ``Unavailable``."""
-        done = 0
-        with memoryview(piece) as view:
-            while done < len(view):
-                if self._filled == BATCH_BYTES:
-                    await self._send(last=False)
-                if self._buffer is None:
-                    self._buffer = await _buffers.take()
-                count = min(len(view) - done, BATCH_BYTES - self._filled)
-                with memoryview(self._buffer) as room:
-                    room[self._filled : self._filled + count] = view[done : done + count]
-                self._filled += count
-                done += count
+    async def take(self, source: Source) -> None:
+        """All of a body; returns when it is hashed and written.
 
-    async def drain(self) -> None:
-        """The body has ended: wait until all is hashed and written. Raises as ``feed``."""
-        if self._filled:
-            await self._send(last=True)
+        Raises what the body, its witness and the disk raise: ``NoSpace``, ``Unavailable``.
+        """
+        self._witness = source.witness
+        ended = False
+        while not ended:
+            self._buffer = await _buffers.take()
+            with memoryview(self._buffer) as room:
+                filled = await source.fill(room)
+            alone = not self._leaves and self._declared <= BATCH_BYTES
+            ended = filled < BATCH_BYTES or (alone and await source.ended())
+            if filled:
+                await self._send(filled, last=ended)
+        self._give_back()
         await self._pipeline.drain()
 
     def keep(self) -> tuple[Extent, ...]:
@@ -104,19 +102,17 @@ class Intake:
     async def abort(self) -> None:
         """Leave nothing behind. Goes to its end even when cancelled; raises nothing."""
         await self._pipeline.settle()
-        if self._buffer is not None:
-            _buffers.give(self._buffer)
-            self._buffer = None
+        self._give_back()
         if self._extents:
             self._pipeline.start(partial(self._segments.abandon, self._extents))
             await self._pipeline.settle()
 
     # --- one batch -----------------------------------------------------------------------------
 
-    async def _send(self, *, last: bool) -> None:
+    async def _send(self, filled: int, *, last: bool) -> None:
         await self._pipeline.ready()
         assert self._buffer is not None
-        data = memoryview(self._buffer)[: self._filled]
+        data = memoryview(self._buffer)[:filled]
         places = await self._place(data, last)
         number = len(self._leaves)
         self._leaves.append(b"")
@@ -130,7 +126,12 @@ class Intake:
             self._pipeline.start(partial(_one_by_one, (write, *updates)), done=done)
         else:
             self._pipeline.start(write, updates, done=done)
-        self._buffer, self._filled = None, 0
+        self._buffer = None
+
+    def _give_back(self) -> None:
+        if self._buffer is not None:
+            _buffers.give(self._buffer)
+            self._buffer = None
 
     def _reuse_leaf(self, size: int) -> None:
         """The only leaf of a body, when raw, is the body: its SHA-256 is known already."""
@@ -140,6 +141,8 @@ class Intake:
     def _groups(self) -> list[list[Hasher]]:
         """What runs in one thread each: MD5, the slowest, with the CRCs; SHA-1 and SHA-256."""
         slow = [hasher for name, hasher in self._hashers.items() if name in _SLOW]
+        if self._witness is not None:
+            slow.append(self._witness)
         rest = [hasher for name, hasher in self._hashers.items() if name not in _SLOW]
         return [rest, slow] if slow else [rest]
 

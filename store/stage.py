@@ -8,6 +8,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from store import digests
+from store.filling import Filling, Source, poured
 from store.intake import SMALL_BYTES, Intake
 from store.records import Body, Staged
 from store.segments import Segments
@@ -38,11 +39,13 @@ async def stage(
     if len(head) <= settings.inline_bytes:
         return await _inline(bytes(head), body, profile, pool)
     intake = Intake(profile, segments, pool, declared=body.size, wanted=body.digests)
+    source = (
+        Source(head, body.fill, body.witness)
+        if isinstance(body, Filling)
+        else Source(head, poured(pieces))
+    )
     try:
-        await intake.feed(head)
-        async for piece in pieces:
-            await intake.feed(piece)
-        await intake.drain()
+        await intake.take(source)
         made, leaves = intake.digests, intake.leaves
         body.verify(made)
         cid = await _root(profile, leaves, intake.size, pool)

@@ -11,6 +11,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming-trailers.html
 
 import hashlib
 import re
+from collections import deque
 from enum import Enum, auto
 from hmac import compare_digest
 
@@ -27,6 +28,8 @@ MIN_CHUNK = 8192
 MAX_LINE = 1024
 MAX_TRAILER_LINES = 8
 TRAILER_SIGNATURE = "x-amz-trailer-signature"
+
+Buffer = bytes | bytearray | memoryview
 
 _signed_line = re.compile(rb"([0-9a-fA-F]{1,16});chunk-signature=([0-9a-f]{64})").fullmatch
 _unsigned_line = re.compile(rb"([0-9a-fA-F]{1,16})").fullmatch
@@ -56,6 +59,70 @@ class ChunkSigner:
         return self._previous
 
 
+class ChunkCheck:
+    """Compares chunks with their signatures, in order, whenever and in whatever thread is best.
+
+    The loop announces what it reads in the framing; whoever is fed the bytes comes after it.
+    """
+
+    def __init__(self, signer: ChunkSigner) -> None:
+        self._signer = signer
+        self._announced: deque[tuple[int, bytes]] = deque()
+        self._trailers: tuple[bytes, str] | None = None
+        self._left = 0
+        self._signature = b""
+        self._hash = hashlib.sha256()
+
+    def announce(self, size: int, signature: bytes) -> None:
+        """A chunk of ``size`` bytes comes next."""
+        self._announced.append((size, signature))
+
+    def announce_trailers(self, text: bytes, signature: str) -> None:
+        """As ``ChunkSigner.trailer`` takes them."""
+        self._trailers = text, signature
+
+    def update(self, data: Buffer, /) -> None:
+        """The next bytes of the body. Raises ``SignatureDoesNotMatch``."""
+        with memoryview(data) as view:
+            done = 0
+            while done < len(view):
+                if not self._left:
+                    self._begin()
+                count = min(self._left, len(view) - done)
+                self._hash.update(view[done : done + count])
+                self._left -= count
+                done += count
+                if not self._left:
+                    self._end()
+
+    def digest(self) -> bytes:
+        """It is a hasher only in how it is fed."""
+        return b""
+
+    def settle(self) -> None:
+        """All bytes were fed: check what has none. Raises ``SignatureDoesNotMatch``."""
+        if self._left:
+            raise SignatureDoesNotMatch
+        while self._announced:
+            self._begin()
+            self._end()
+        if self._trailers is not None:
+            (text, signature), self._trailers = self._trailers, None
+            _compare(self._signer.trailer(text), signature.encode("latin-1"))
+
+    def _begin(self) -> None:
+        self._left, self._signature = self._announced.popleft()
+        self._hash = hashlib.sha256()
+
+    def _end(self) -> None:
+        _compare(self._signer.chunk(self._hash.hexdigest()), self._signature)
+
+
+def _compare(expected: str, signature: bytes) -> None:
+    if not compare_digest(expected.encode(), signature):
+        raise SignatureDoesNotMatch
+
+
 class _State(Enum):
     SIZE = auto()
     DATA = auto()
@@ -80,8 +147,10 @@ class AwsChunked:
         trailer_signed: bool = False,
     ) -> None:
         self.trailers: dict[str, str] = {}
+        self.check = ChunkCheck(signer) if signer else None
+        self.deferred = False
+        """Somebody else feeds ``check`` what ``feed`` returns, and settles it."""
         self._size = size
-        self._signer = signer
         self._awaited = declared | {TRAILER_SIGNATURE} if trailer_signed else declared
         self._state = _State.SIZE
         self._line = bytearray()
@@ -89,26 +158,25 @@ class AwsChunked:
         self._received = 0
         self._chunks = 0
         self._last_size = MIN_CHUNK
-        self._signature = b""
-        self._hash = hashlib.sha256()
         self._trailer_lines = 0
 
-    def feed(self, data: bytes) -> list[bytes]:
-        """The body bytes in the next bytes from the wire.
+    def feed(self, data: Buffer) -> list[memoryview]:
+        """The body bytes in the next bytes from the wire, as views of them.
 
         Raises ``IncompleteBody`` (broken framing, or not the declared length),
         ``InvalidChunkSizeError``, ``MalformedTrailerError``, ``SignatureDoesNotMatch``.
         """
-        pieces: list[bytes] = []
+        pieces: list[memoryview] = []
+        view = memoryview(data)
         position = 0
-        while position < len(data):
+        while position < len(view):
             if self._state is _State.DATA:
-                piece = data[position : position + self._left]
+                piece = view[position : position + self._left]
                 position += len(piece)
                 self._take_data(piece)
                 pieces.append(piece)
             else:
-                position = self._take_line(data, position)
+                position = self._take_line(view, position)
         return pieces
 
     def finish(self) -> None:
@@ -121,25 +189,25 @@ class AwsChunked:
         if not self._awaited <= self.trailers.keys():
             raise MalformedTrailerError
 
-    def _take_data(self, piece: bytes) -> None:
+    def _take_data(self, piece: memoryview) -> None:
         self._left -= len(piece)
-        if self._signer:
-            self._hash.update(piece)
+        if self.check and not self.deferred:
+            self.check.update(piece)
         if self._left == 0:
-            self._check_chunk()
             self._state = _State.DATA_END
 
-    def _take_line(self, data: bytes, position: int) -> int:
+    def _take_line(self, data: memoryview, position: int) -> int:
         """Collect a line that ends with CRLF, act on it when complete; the position after it."""
-        end = data.find(b"\n", position) + 1 or len(data)
-        self._line += data[position:end]
+        ahead = bytes(data[position : position + MAX_LINE + 1 - len(self._line)])
+        end = ahead.find(b"\n") + 1 or len(ahead)
+        self._line += ahead[:end]
         if len(self._line) > MAX_LINE:
             raise MalformedTrailerError if self._state is _State.TRAILER else InvalidChunkSizeError
         if self._line.endswith(b"\r\n"):
             line = bytes(self._line[:-2])
             self._line.clear()
             self._act(line)
-        return end
+        return position + end
 
     def _act(self, line: bytes) -> None:
         if self._state is _State.SIZE:
@@ -152,22 +220,25 @@ class AwsChunked:
             raise IncompleteBody
 
     def _begin_chunk(self, line: bytes) -> None:
-        match = _signed_line(line) if self._signer else _unsigned_line(line)
+        match = _signed_line(line) if self.check else _unsigned_line(line)
         if match is None:
-            if self._signer and _unsigned_line(line.partition(b";")[0]):
+            if self.check and _unsigned_line(line.partition(b";")[0]):
                 raise SignatureDoesNotMatch
             raise InvalidChunkSizeError("The chunk size line is malformed")
         size = int(match[1], 16)
-        if self._signer:
-            self._signature = match[2]
-            self._hash = hashlib.sha256()
         self._check_size(size)
         self._left = size
+        if self.check:
+            self.check.announce(size, match[2])
         if size:
             self._state = _State.DATA
         else:
-            self._check_chunk()
             self._state = _State.TRAILER
+            self._settle()
+
+    def _settle(self) -> None:
+        if self.check and not self.deferred:
+            self.check.settle()
 
     def _check_size(self, size: int) -> None:
         if size and self._last_size < MIN_CHUNK:
@@ -179,12 +250,6 @@ class AwsChunked:
             return
         if self._received > self._size or (size == 0 and self._received < self._size):
             raise IncompleteBody
-
-    def _check_chunk(self) -> None:
-        if self._signer:
-            expected = self._signer.chunk(self._hash.hexdigest())
-            if not compare_digest(expected.encode(), self._signature):
-                raise SignatureDoesNotMatch
 
     def _take_trailer(self, line: bytes) -> None:
         """A blank line ends the body, except that some clients send one before the trailers."""
@@ -206,8 +271,7 @@ class AwsChunked:
         self.trailers[name] = value
 
     def _check_trailers(self, signature: str) -> None:
-        assert self._signer is not None
+        assert self.check is not None
         text = "".join(f"{name}:{value}\n" for name, value in self.trailers.items())
-        expected = self._signer.trailer(text.encode("latin-1"))
-        if not compare_digest(expected.encode(), signature.encode("latin-1")):
-            raise SignatureDoesNotMatch
+        self.check.announce_trailers(text.encode("latin-1"), signature)
+        self._settle()

@@ -5,6 +5,7 @@ Framing, length and chunk signatures are checked as the bytes flow; digests at t
 """
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from hmac import compare_digest
 
@@ -24,7 +25,11 @@ from gateway.errors import (
 )
 from gateway.request import RawBody, Request
 from store import digests
+from store.digests import Hasher
+from store.filling import After, Fill, poured
 
+FRAMED_BYTES = 256 * 1024
+"""How much of an aws-chunked body is unframed at a time."""
 THREAD_BYTES = 64 * 1024
 """Documents above this are hashed off the loop."""
 
@@ -50,6 +55,11 @@ class GuardedBody:
             )
         self._also: set[str] = set()
         self._most: int | None = None
+        self._received = 0
+        self._pieces = self._wire()
+        self._fill: Fill = getattr(raw, "fill", None) or poured(self._pieces)
+        self._framed = memoryview(b"")
+        self._unframed: deque[memoryview] = deque()
 
     @property
     def size(self) -> int | None:
@@ -98,19 +108,17 @@ class GuardedBody:
             raise EntityTooLarge(ProposedSize=self.size, MaxSizeAllowed=most)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        size, received = self._declared.size, 0
-        async for data in self._wire():
-            for piece in self._frames.feed(data) if self._frames else (data,):
-                received += len(piece)
-                if size is not None and received > size:
-                    raise IncompleteBody
-                if self._most is not None and received > self._most:
-                    raise EntityTooLarge(ProposedSize=received, MaxSizeAllowed=self._most)
-                yield piece
-        if self._frames:
-            self._frames.finish()
-        if size is not None and received != size:
-            raise IncompleteBody
+        async for data in self._pieces:
+            if self._frames is None:
+                self._count(len(data))
+                yield data
+                continue
+            self._unframed.extend(self._frames.feed(data))
+            while self._unframed:  # by whoever comes first, this or ``fill``
+                piece = self._unframed.popleft()
+                self._count(len(piece))
+                yield bytes(piece)
+        self._end()
 
     async def _wire(self) -> AsyncIterator[bytes]:
         try:
@@ -119,12 +127,73 @@ class GuardedBody:
         except (ConnectionError, EOFError) as error:
             raise IncompleteBody from error
 
+    def _count(self, more: int) -> None:
+        self._received += more
+        if self.size is not None and self._received > self.size:
+            raise IncompleteBody
+        if self._most is not None and self._received > self._most:
+            raise EntityTooLarge(ProposedSize=self._received, MaxSizeAllowed=self._most)
+
+    def _end(self) -> None:
+        if self._frames:
+            self._frames.finish()
+        if self.size is not None and self._received != self.size:
+            raise IncompleteBody
+
+    @property
+    def witness(self) -> Hasher | None:
+        """See ``store.filling.Filling``: what checks the chunk signatures of a large body."""
+        if self._frames is None or self._frames.check is None:
+            return None
+        return After(self._frames.check, sum(map(len, self._unframed)))  # these it has seen
+
+    async def fill(self, into: memoryview) -> int:
+        """As ``store.filling.Fill``, after any number of pieces; raises as iterating does."""
+        if self._frames is None:
+            filled = await self._fill_raw(into)
+            self._count(filled)
+        else:
+            self._frames.deferred = True
+            filled = await self._unframe(self._frames, into)
+        if filled < len(into):
+            self._end()
+        return filled
+
+    async def _unframe(self, frames: AwsChunked, into: memoryview) -> int:
+        filled = 0
+        while filled < len(into):
+            if not self._unframed:
+                if not self._framed:
+                    self._framed = memoryview(bytearray(FRAMED_BYTES))
+                came = await self._fill_raw(self._framed)
+                if not came:
+                    break
+                self._unframed.extend(frames.feed(self._framed[:came]))
+                continue
+            piece = self._unframed.popleft()
+            count = min(len(piece), len(into) - filled)
+            into[filled : filled + count] = piece[:count]
+            if count < len(piece):
+                self._unframed.appendleft(piece[count:])
+            filled += count
+            self._count(count)
+        return filled
+
+    async def _fill_raw(self, into: memoryview) -> int:
+        try:
+            return await self._fill(into)
+        except (ConnectionError, EOFError) as error:
+            raise IncompleteBody from error
+
     def verify(self, computed: Mapping[str, bytes]) -> None:
         """Compare what was announced with the digests of what came: ``digests`` and md5.
 
-        Raises ``XAmzContentSHA256Mismatch``, ``BadDigest``, ``InvalidRequest`` (a trailer that is
-        no checksum).
+        Raises ``SignatureDoesNotMatch`` (the last, empty chunk and the trailers of a large body),
+        ``XAmzContentSHA256Mismatch``, ``BadDigest``, ``InvalidRequest`` (a trailer that is no
+        checksum).
         """
+        if self._frames is not None and self._frames.check is not None:
+            self._frames.check.settle()
         said = self._declared
         if said.sha256 is not None and not compare_digest(said.sha256, computed["sha256"]):
             raise XAmzContentSHA256Mismatch(
