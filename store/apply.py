@@ -10,6 +10,7 @@ from typing import Any
 import apsw
 import msgspec
 
+from store import bucket_config
 from store.changes import (
     Change,
     CompleteUpload,
@@ -27,7 +28,9 @@ from store.changes import (
     PutPart,
     PutUpload,
     SealSegment,
+    SetAttributes,
     SetBucketAcl,
+    SetBucketConfig,
 )
 from store.database import Row, every, one, row_crc
 from store.errors import Damaged
@@ -51,14 +54,35 @@ def apply(connection: apsw.Connection, lsn: int, change: Change) -> None:
 
 def _put_bucket(db: apsw.Connection, lsn: int, c: PutBucket) -> None:
     db.execute(
-        "INSERT INTO bucket (id, name, owner, path, created, acl, region, profile)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (lsn, c.name, c.owner, c.path, c.created, c.acl, c.region, c.profile),
+        "INSERT INTO bucket (id, name, owner, path, created, acl, region, profile, config)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            lsn,
+            c.name,
+            c.owner,
+            c.path,
+            c.created,
+            c.acl,
+            c.region,
+            c.profile,
+            bucket_config.encode(c.config),
+        ),
     )
 
 
 def _set_bucket_acl(db: apsw.Connection, lsn: int, c: SetBucketAcl) -> None:
     db.execute("UPDATE bucket SET acl = ? WHERE id = ?", (c.acl, c.bucket))
+
+
+def _set_bucket_config(db: apsw.Connection, lsn: int, c: SetBucketConfig) -> None:
+    row = one(db, "SELECT config FROM bucket WHERE id = ?", (c.bucket,))
+    if row is None:
+        raise Damaged(f"change {lsn} refers to bucket {c.bucket}, which is not there")
+    documents = {name: it for name, it in bucket_config.decode(row[0]).items() if name != c.name}
+    if c.document is not None:
+        documents[c.name] = c.document
+    config = bucket_config.encode(documents)
+    db.execute("UPDATE bucket SET config = ? WHERE id = ?", (config, c.bucket))
 
 
 def _drop_bucket(db: apsw.Connection, lsn: int, c: DropBucket) -> None:
@@ -90,14 +114,33 @@ def _put_entry(db: apsw.Connection, lsn: int, c: PutEntry) -> None:
         content,
         encode(c.parts) if c.parts else None,
     )
+    _write_entry(db, values)
+    if old is not None:  # after the new reference: both may be to the same content
+        _release(db, old, c.modified)
+
+
+def _write_entry(db: apsw.Connection, values: Row) -> None:
+    """All columns but the checksum, in the order fsck has them."""
     db.execute(
         "INSERT OR REPLACE INTO entry (bucket, key, seq, size, cid, etag, modified, owner, traits,"
         " attributes, parts_count, body, content, parts, crc)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*values, row_crc(values)),
     )
-    if old is not None:  # after the new reference: both may be to the same content
-        _release(db, old, c.modified)
+
+
+def _set_attributes(db: apsw.Connection, lsn: int, c: SetAttributes) -> None:
+    row = one(
+        db,
+        "SELECT size, cid, etag, modified, owner, parts_count, body, content, parts FROM entry"
+        " WHERE bucket = ? AND key = ?",
+        (c.bucket, c.key),
+    )
+    if row is None:
+        raise Damaged(f"change {lsn} refers to entry {c.key!r}, which is not there")
+    said = (encode(traits(c.attributes)), encode(c.attributes))
+    # A new seq: who has read the entry before must see that it is not the same any more.
+    _write_entry(db, (c.bucket, c.key, lsn, *row[:5], *said, *row[5:]))
 
 
 def _drop_entry(db: apsw.Connection, lsn: int, c: DropEntry) -> None:
@@ -282,4 +325,6 @@ _VERBS: dict[type[Any], Callable[[apsw.Connection, int, Any], None]] = {
     SealSegment: _seal_segment,
     DropSegment: _drop_segment,
     DropTrash: _drop_trash,
+    SetBucketConfig: _set_bucket_config,
+    SetAttributes: _set_attributes,
 }

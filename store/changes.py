@@ -38,6 +38,7 @@ class PutBucket(Struct, frozen=True, array_like=True, tag="PutBucket"):
     acl: str
     region: str
     profile: str
+    config: dict[str, bytes] = {}
 
 
 class SetBucketAcl(Struct, frozen=True, array_like=True, tag="SetBucketAcl"):
@@ -130,6 +131,22 @@ class DropTrash(Struct, frozen=True, array_like=True, tag="DropTrash"):
     extents: tuple[Extent, ...]
 
 
+class SetBucketConfig(Struct, frozen=True, array_like=True, tag="SetBucketConfig"):
+    """One document of a bucket's configuration; ``None`` removes it."""
+
+    bucket: int
+    name: str
+    document: bytes | None
+
+
+class SetAttributes(Struct, frozen=True, array_like=True, tag="SetAttributes"):
+    """What is said about an entry changes, its bytes and its time do not."""
+
+    bucket: int
+    key: bytes
+    attributes: Attributes
+
+
 Change = (
     PutBucket
     | SetBucketAcl
@@ -144,6 +161,8 @@ Change = (
     | SealSegment
     | DropSegment
     | DropTrash
+    | SetBucketConfig
+    | SetAttributes
 )
 
 _encoder = msgspec.msgpack.Encoder()

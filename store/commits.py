@@ -14,7 +14,9 @@ from store.changes import (
     Placed,
     PutBucket,
     PutEntry,
+    SetAttributes,
     SetBucketAcl,
+    SetBucketConfig,
 )
 from store.database import one
 from store.errors import (
@@ -89,6 +91,16 @@ class CreateBucket(Commit[Bucket]):
 class ChangeBucketAcl(Commit[None]):
     def __init__(self, bucket: Bucket, acl: str) -> None:
         self._change = SetBucketAcl(bucket.id, acl)
+
+    def decide(self, transaction: Transaction) -> None:
+        require_bucket(transaction.db, self._change.bucket)
+        transaction.apply(self._change)
+
+
+class ChangeBucketConfig(Commit[None]):
+    def __init__(self, bucket: Bucket, name: str, document: bytes | None) -> None:
+        self._change = SetBucketConfig(bucket.id, name, document)
+        self.weight = len(document or b"")
 
     def decide(self, transaction: Transaction) -> None:
         require_bucket(transaction.db, self._change.bucket)
@@ -187,6 +199,24 @@ class CopyObject(Commit[Entry]):
             data = names.inline_bytes(db, current.body)
             change = msgspec.structs.replace(change, source=Inline(data))
         return put_and_read(transaction, change)
+
+
+class ChangeAttributes(Commit[Entry]):
+    """Say something else about an entry, if it is still as it was when it was read."""
+
+    def __init__(self, entry: Entry, attributes: Attributes) -> None:
+        self._seq = entry.seq
+        self._change = SetAttributes(entry.bucket, entry.key, attributes)
+
+    def decide(self, transaction: Transaction) -> Entry:
+        bucket, key = self._change.bucket, self._change.key
+        there = "SELECT seq FROM entry WHERE bucket = ? AND key = ?"
+        if one(transaction.db, there, (bucket, key)) != (self._seq,):
+            raise NoSuchEntry(repr(key))
+        transaction.apply(self._change)
+        entry = names.entry(transaction.db, bucket, key)
+        assert entry is not None
+        return entry
 
 
 class DeleteObjects(Commit[list[Exception | None]]):

@@ -7,11 +7,12 @@ committer's inside a transaction makes no difference here.
 import apsw
 import msgspec
 
+from store import bucket_config
 from store.apply import decode_extents
 from store.database import Row, every, one
 from store.records import Attributes, Bucket, Entry, Extent, ObjectPart
 
-_BUCKET = "SELECT id, name, owner, path, created, acl, region, profile FROM bucket"
+_BUCKET = "SELECT id, name, owner, path, created, acl, region, profile, config FROM bucket"
 ENTRY_COLUMNS = (
     "bucket, key, seq, size, cid, etag, modified, owner, attributes, parts_count, body, content"
 )
@@ -21,14 +22,21 @@ decode_attributes = msgspec.msgpack.Decoder(Attributes).decode
 _decode_parts = msgspec.msgpack.Decoder(tuple[ObjectPart, ...]).decode
 
 
+def _bucket_of(row: Row) -> Bucket:
+    """A row of ``_BUCKET`` as a value."""
+    id, name, owner, path, created, acl, region, profile, config = row
+    documents = bucket_config.decode(config)
+    return Bucket(id, name, owner, path, created, acl, region, profile, documents)
+
+
 def bucket(db: apsw.Connection, name: str) -> Bucket | None:
     row = one(db, f"{_BUCKET} WHERE name = ?", (name,))
-    return Bucket(*row) if row else None
+    return _bucket_of(row) if row else None
 
 
 def bucket_by_id(db: apsw.Connection, id: int) -> Bucket | None:
     row = one(db, f"{_BUCKET} WHERE id = ?", (id,))
-    return Bucket(*row) if row else None
+    return _bucket_of(row) if row else None
 
 
 def buckets(
@@ -41,12 +49,12 @@ def buckets(
         f"{_BUCKET} WHERE owner = ? AND name > ? AND name >= ? AND name < ? ORDER BY name LIMIT ?",
         (owner, after, prefix, prefix + "\U0010ffff", limit),
     )
-    return [Bucket(*row) for row in rows]
+    return [_bucket_of(row) for row in rows]
 
 
 def all_buckets(db: apsw.Connection) -> list[Bucket]:
     """Every bucket by name, whoever owns it."""
-    return [Bucket(*row) for row in db.execute(f"{_BUCKET} ORDER BY name")]
+    return [_bucket_of(row) for row in db.execute(f"{_BUCKET} ORDER BY name")]
 
 
 def entry(db: apsw.Connection, bucket: int, key: bytes) -> Entry | None:

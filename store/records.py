@@ -21,6 +21,8 @@ class Bucket(Struct, frozen=True):
     region: str
     profile: str
     """Name of a UnixFS import profile, fixed at creation (``store.unixfs.PROFILES``)."""
+    config: dict[str, bytes] = {}
+    """What else was configured, documents by name (``cors``). Shared: never change it."""
 
 
 class Extent(Struct, frozen=True, array_like=True):
@@ -53,6 +55,8 @@ class Attributes(Struct, frozen=True, omit_defaults=True):
     """``FULL_OBJECT`` or ``COMPOSITE``; ``None`` when there is no checksum."""
     acl: str | None = None
     """Canned ACL given with the object; ``None``: its bucket's ACL holds."""
+    tags: dict[str, str] = field(default_factory=dict)
+    """In the order they were given."""
 
 
 STORAGE_CLASS = "x-amz-storage-class"

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from store import commits, joining, listing, multipart, names, stats, uploads
-from store.changes import PutBucket
+from store.buckets import Buckets
 from store.commits import ANYTHING
 from store.database import FILE
 from store.engine import Engine
@@ -49,7 +49,7 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Store:
+class Store(Buckets):
     """One worker's door to the data directory, which ``store.prepare`` has made ready.
 
     Of the processes that store bytes at one time, each has a ``worker`` number of its own. One
@@ -80,30 +80,6 @@ class Store:
     async def close(self) -> None:
         """Finish what was submitted, then stop all threads."""
         await asyncio.get_running_loop().run_in_executor(None, self._engine.close)
-
-    # --- buckets -------------------------------------------------------------------------------
-
-    def bucket(self, name: str) -> Bucket | None:
-        return names.bucket(self._db, name)
-
-    def buckets(self, owner: str, *, prefix: str = "", after: str = "", limit: int) -> list[Bucket]:
-        """The buckets of one access key by name, at most ``limit``."""
-        return names.buckets(self._db, owner, prefix=prefix, after=after, limit=limit)
-
-    async def create_bucket(
-        self, name: str, *, owner: str, path: str, acl: str, region: str, profile: str
-    ) -> Bucket:
-        """Raises ``BucketExists``."""
-        change = PutBucket(name, owner, path, self._clock(), acl, region, profile)
-        return await self._engine.submit(commits.CreateBucket(change))
-
-    async def set_bucket_acl(self, bucket: Bucket, acl: str) -> None:
-        """Raises ``NoSuchBucket``."""
-        await self._engine.submit(commits.ChangeBucketAcl(bucket, acl))
-
-    async def delete_bucket(self, bucket: Bucket) -> None:
-        """Raises ``NoSuchBucket``, ``BucketNotEmpty``."""
-        await self._engine.submit(commits.DeleteBucket(bucket, self._clock()))
 
     # --- objects -------------------------------------------------------------------------------
 
@@ -228,6 +204,13 @@ class Store:
         answers = await self._engine.submit(commit)
         hit("D2")
         return answers
+
+    async def set_attributes(self, entry: Entry, attributes: Attributes) -> Entry:
+        """Replace what is said about ``entry``, and nothing else: ETag and time of change stay.
+
+        Its ``seq`` becomes another. Raises ``NoSuchEntry`` when it has changed since it was read.
+        """
+        return await self._engine.submit(commits.ChangeAttributes(entry, attributes))
 
     def open(self, entry: Entry, start: int, length: int) -> bytes | Reader:
         """The bytes ``[start, start + length)``: at once when inline, else a ``Reader``.

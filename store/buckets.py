@@ -1,0 +1,55 @@
+"""The verbs on buckets: make, find, configure and remove them. A part of ``store.store.Store``."""
+
+from collections.abc import Callable
+
+import apsw
+
+from store import bucket_config, commits, names
+from store.changes import PutBucket
+from store.engine import Engine
+from store.records import Bucket
+
+
+class Buckets:
+    """Needs what ``Store.start`` sets."""
+
+    _clock: Callable[[], int]
+    _db: apsw.Connection
+    _engine: Engine
+
+    def bucket(self, name: str) -> Bucket | None:
+        return names.bucket(self._db, name)
+
+    def buckets(self, owner: str, *, prefix: str = "", after: str = "", limit: int) -> list[Bucket]:
+        """The buckets of one access key by name, at most ``limit``."""
+        return names.buckets(self._db, owner, prefix=prefix, after=after, limit=limit)
+
+    async def create_bucket(
+        self,
+        name: str,
+        *,
+        owner: str,
+        path: str,
+        acl: str,
+        region: str,
+        profile: str,
+        config: dict[str, bytes] = bucket_config.NONE,
+    ) -> Bucket:
+        """Raises ``BucketExists``."""
+        change = PutBucket(name, owner, path, self._clock(), acl, region, profile, config)
+        return await self._engine.submit(commits.CreateBucket(change))
+
+    async def set_bucket_acl(self, bucket: Bucket, acl: str) -> None:
+        """Raises ``NoSuchBucket``."""
+        await self._engine.submit(commits.ChangeBucketAcl(bucket, acl))
+
+    async def set_bucket_config(self, bucket: Bucket, name: str, document: bytes | None) -> None:
+        """Keep one document of ``Bucket.config`` in place of what it had; ``None``: have none.
+
+        Removing what is not there is not an error. Raises ``NoSuchBucket``.
+        """
+        await self._engine.submit(commits.ChangeBucketConfig(bucket, name, document))
+
+    async def delete_bucket(self, bucket: Bucket) -> None:
+        """Raises ``NoSuchBucket``, ``BucketNotEmpty``."""
+        await self._engine.submit(commits.DeleteBucket(bucket, self._clock()))
