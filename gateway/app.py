@@ -8,7 +8,7 @@ import asyncio
 import logging
 import resource
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from socket import socket
@@ -20,13 +20,12 @@ from gateway import trace
 from gateway.config import Config
 from gateway.errors import (
     BadRequest,
-    IncompleteBody,
     RequestHeaderSectionTooLarge,
-    RequestTimeout,
 )
 from gateway.response import Response
 from gateway.serve import MAX_HEADERS, Gateway, Head, fail, refuse, serve
 from gateway.trace import Trace
+from gateway.wire_body import WireBody
 from keys.table import Table
 from store.store import Reader, Store
 
@@ -34,63 +33,13 @@ log = logging.getLogger("s3gw.gateway")
 
 READ_BYTES = 256 * 1024
 """How much of a body aiohttp holds before it stops reading from the socket."""
-RATE_GRACE_SECONDS = 60.0
 DRAIN_LOOK_SECONDS = 0.05
 """How often a stopping server looks for connections that have become idle."""
 RESERVED_DESCRIPTORS = 128
 """Kept from connections for the database, segments and the listener."""
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 if http_parser.HttpRequestParser.__module__ != "aiohttp._http_parser":
     raise RuntimeError("aiohttp's compiled parser is missing; the pure one is not safe to expose")
-
-
-class WireBody:
-    """The body of one aiohttp request; asks for it (100-continue) only when it is first read."""
-
-    def __init__(self, request: web.BaseRequest, config: Config) -> None:
-        self._request = request
-        self._config = config
-        self._expects = request.headers.get("Expect", "").lower() == "100-continue"
-        # Of a coding nobody knows it cannot be said where it ends.
-        self._broken = request.headers.get("Transfer-Encoding", "chunked").lower() != "chunked"
-        self.received = 0
-
-    @property
-    def abandoned(self) -> bool:
-        """The rest will not come (the client waits for leave to send it, has stalled, or sends no
-        HTTP): no use in waiting for it, and the connection cannot be used again."""
-        if self._expects and self._request.body_exists:
-            return True
-        return self._broken or self._request.content.exception() is not None
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Raises ``RequestTimeout`` on a stalled or too slow body, ``IncompleteBody`` on a cut."""
-        if self._expects:
-            self._expects = False
-            writer: Any = self._request.writer
-            await writer.write(CONTINUE)
-            writer.output_size = 0
-        loop = asyncio.get_running_loop()
-        started = loop.time()
-        content = self._request.content
-        while True:
-            try:
-                async with asyncio.timeout(self._config.body_idle_seconds):
-                    data = await content.readany()
-            except TimeoutError:
-                self._broken = True
-                raise RequestTimeout from None
-            except (ConnectionError, web.PayloadAccessError, web.RequestPayloadError) as error:
-                raise IncompleteBody from error
-            if not data:
-                return
-            self.received += len(data)
-            elapsed = loop.time() - started - RATE_GRACE_SECONDS
-            if elapsed > 0 and self.received < elapsed * self._config.body_bytes_per_second:
-                self._broken = True
-                raise RequestTimeout
-            yield data
 
 
 class Connection(web.RequestHandler):
@@ -264,6 +213,7 @@ async def _handle(gateway: Gateway, request: web.BaseRequest) -> web.StreamRespo
         connection.force_close()
         raise
     finally:
+        body.release()
         story.bytes_in = body.received
         trace.write(story, gateway.config.log_format)
     return answer

@@ -25,7 +25,7 @@ from botocore.config import Config as ClientConfig
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from gateway import app, tls
+from gateway import tls, wire_body
 from store.errors import Damaged
 from store.store import Reader, Store
 from tests.gateway.conftest import running
@@ -318,7 +318,7 @@ def test_a_body_that_stalls_is_told_so_and_cut(connect, impatient):
 
 
 def test_a_body_below_the_least_rate_is_told_so_and_cut(connect, impatient, monkeypatch):
-    monkeypatch.setattr(app, "RATE_GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(wire_body, "RATE_GRACE_SECONDS", 0.1)
     connection = connect(impatient)
     connection.sendall(put_head("/open/slow", length=100_000))
     connection.settimeout(0.05)
