@@ -45,7 +45,6 @@ REPLICATION = {
 NOTIFICATION = {"QueueConfigurations": [{"QueueArn": ARN, "Events": ["s3:ObjectCreated:*"]}]}
 POLICY = '{"Version": "2012-10-17", "Statement": []}'
 BLOCK = {"BlockPublicAcls": True}
-TAGS = {"TagSet": [{"Key": "a", "Value": "b"}]}
 LOCK = {"ObjectLockEnabled": "Enabled"}
 WEBSITE = {"IndexDocument": {"Suffix": "index.html"}}
 
@@ -125,11 +124,6 @@ BUCKET_CALLS = {
         ("put_bucket_replication", {"ReplicationConfiguration": REPLICATION}),
         ("delete_bucket_replication", {}),
     ],
-    "tagging": [
-        ("get_bucket_tagging", {}),
-        ("put_bucket_tagging", {"Tagging": TAGS}),
-        ("delete_bucket_tagging", {}),
-    ],
     "website configuration": [
         ("get_bucket_website", {}),
         ("put_bucket_website", {"WebsiteConfiguration": WEBSITE}),
@@ -145,11 +139,6 @@ OBJECT_CALLS = {
     "retention policies": [
         ("get_object_retention", {}),
         ("put_object_retention", {"Retention": UNTIL}),
-    ],
-    "tagging of objects": [
-        ("get_object_tagging", {}),
-        ("put_object_tagging", {"Tagging": TAGS}),
-        ("delete_object_tagging", {}),
     ],
     "torrents": [("get_object_torrent", {})],
 }

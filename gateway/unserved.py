@@ -57,7 +57,6 @@ _HEADERS = frozenset(
         "x-amz-mfa",
         "x-amz-rename-source",
         "x-amz-request-route",
-        "x-amz-tagging",
         "x-amz-write-offset-bytes",
     }
 )
@@ -70,7 +69,6 @@ _HARMLESS = {
     "x-amz-bucket-namespace": "global",
     "x-amz-bucket-object-lock-enabled": "false",
     "x-amz-object-ownership": "objectwriter",
-    "x-amz-tagging-directive": "copy",
 }
 """Headers with the one value (in lower case) that asks for what is done anyway."""
 

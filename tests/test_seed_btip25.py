@@ -196,8 +196,8 @@ def test_a_bucket_is_made_under_the_root_of_its_key(server, s3, bucket):
 @pytest.mark.parametrize(
     ("call", "asked"),
     [
-        ("put_object_tagging", {"Key": "k", "Tagging": {"TagSet": []}}),
-        ("delete_object_tagging", {"Key": "k"}),
+        ("put_object_legal_hold", {"Key": "k", "LegalHold": {"Status": "ON"}}),
+        ("delete_bucket_website", {}),
         ("delete_bucket_policy", {}),
         ("put_bucket_policy", {"Policy": "{}"}),
     ],

@@ -22,6 +22,14 @@ from gateway.operations.multipart import (
     upload_part,
 )
 from gateway.operations.object import delete_object, get_object, head_object, put_object
+from gateway.operations.tagging import (
+    delete_bucket_tagging,
+    delete_object_tagging,
+    get_bucket_tagging,
+    get_object_tagging,
+    put_bucket_tagging,
+    put_object_tagging,
+)
 from gateway.operations.uploads import list_multipart_uploads, list_parts
 
 READ, GET, WRITE, OWNER, SIGNED = Needs.READ, Needs.GET, Needs.WRITE, Needs.OWNER, Needs.SIGNED
@@ -38,6 +46,9 @@ OPERATIONS = Operations(
         operation("GET /{Bucket}?versioning", READ, get_bucket_versioning),
         operation("PUT /{Bucket}?acl", OWNER, put_bucket_acl),
         operation("GET /{Bucket}?acl", OWNER, get_bucket_acl),
+        operation("PUT /{Bucket}?tagging", OWNER, put_bucket_tagging),
+        operation("GET /{Bucket}?tagging", OWNER, get_bucket_tagging),
+        operation("DELETE /{Bucket}?tagging", OWNER, delete_bucket_tagging, status=204),
         operation("GET /{Bucket}", READ, list_objects),
         operation("GET /{Bucket}?list-type=2", READ, list_objects_v2),
         operation("GET /{Bucket}?versions", READ, list_object_versions),
@@ -48,6 +59,9 @@ OPERATIONS = Operations(
         operation("DELETE /{Bucket}/{Key+}", WRITE, delete_object, status=204),
         operation("POST /{Bucket}?delete", WRITE, delete_objects),
         operation("GET /{Bucket}/{Key+}?acl", OWNER, get_object_acl),
+        operation("PUT /{Bucket}/{Key+}?tagging", OWNER, put_object_tagging),
+        operation("GET /{Bucket}/{Key+}?tagging", OWNER, get_object_tagging),
+        operation("DELETE /{Bucket}/{Key+}?tagging", OWNER, delete_object_tagging, status=204),
         operation("GET /{Bucket}/{Key+}?attributes", GET, get_object_attributes),
         operation("POST /{Bucket}/{Key+}?uploads", WRITE, create_multipart_upload),
         operation("PUT /{Bucket}/{Key+}", WRITE, upload_part),

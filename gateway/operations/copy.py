@@ -10,10 +10,12 @@ from typing import Annotated
 from msgspec.structs import replace
 
 from gateway import checksums, conditions, ranges
+from gateway.access import Needs
 from gateway.config import Config
 from gateway.errors import ConditionalRequestConflict, InvalidRequest, NoSuchKey
 from gateway.naming import key_bytes, quote_etag, user_metadata
 from gateway.operation import Call
+from gateway.operations import tags
 from gateway.operations.members import (
     ChecksumElements,
     Content,
@@ -25,7 +27,8 @@ from gateway.operations.members import (
     placement,
 )
 from gateway.operations.multipart import part_checksums, put_part, running
-from gateway.operations.source import Source, readable
+from gateway.operations.source import Source, named, readable
+from gateway.operations.tagging import may_tag
 from gateway.ranges import Span
 from gateway.wire.shape import Header, Label, Payload, Query, Shape, Xml
 from store import cid, digests
@@ -47,6 +50,11 @@ class MetadataDirective(StrEnum):
     REPLACE = "REPLACE"
 
 
+class TaggingDirective(StrEnum):
+    COPY = "COPY"
+    REPLACE = "REPLACE"
+
+
 class CopyObjectInput(Content, Source):
     bucket: Annotated[str, Label("Bucket")]
     key: Annotated[str, Label("Key")]
@@ -55,6 +63,9 @@ class CopyObjectInput(Content, Source):
     if_none_match: Annotated[str | None, Header("If-None-Match")] = None
     metadata_directive: Annotated[MetadataDirective, Header("x-amz-metadata-directive")] = (
         MetadataDirective.COPY
+    )
+    tagging_directive: Annotated[TaggingDirective, Header("x-amz-tagging-directive")] = (
+        TaggingDirective.COPY
     )
 
 
@@ -114,14 +125,15 @@ async def copy_object(call: Call, ask: CopyObjectInput) -> CopyObjectOutput:
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 
-    Raises as ``readable`` and ``attributes``; ``InvalidRequest`` (too large, or onto itself with
-    no change); ``ConditionalRequestConflict`` when the source is replaced faster than it can be
-    named; and as ``Store.copy`` of the target.
+    Raises as ``readable`` and ``attributes``; ``AccessDenied`` (a right on tags is missing);
+    ``InvalidRequest`` (too large, or onto itself with no change); ``ConditionalRequestConflict``
+    when the source is replaced faster than it can be named; and as ``Store.copy`` of the target.
     """
     expect = conditions.expect(ask.if_match, ask.if_none_match)
     for _ in range(ATTEMPTS):
         source = readable(call, ask)
         _check_legal(call, ask, source)
+        _check_tags(call, ask, source)
         kept = await _checksummed(call, ask, source)
         try:
             entry = await call.store.copy(
@@ -192,6 +204,20 @@ def _check_legal(call: Call, ask: CopyObjectInput, source: Entry) -> None:
         )
 
 
+def _check_tags(call: Call, ask: CopyObjectInput, source: Entry) -> None:
+    """Tags are read and written with rights of their own. Raises ``AccessDenied``.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/copy-object.html
+    """
+    if ask.tagging_directive is TaggingDirective.REPLACE:
+        may_tag(call, ask.tagging)
+    elif source.attributes.tags:
+        there = call.store.bucket(named(ask.copy_source).bucket)
+        for bucket in (there, call.bucket):
+            if bucket is not None:
+                call.allow(Needs.OWNER, bucket)
+
+
 def _check_size(size: int) -> None:
     if size > MAX_COPY_BYTES:
         raise InvalidRequest(
@@ -214,13 +240,16 @@ async def _checksummed(call: Call, ask: CopyObjectInput, source: Entry) -> Attri
 
 
 def _described(ask: CopyObjectInput, old: Attributes, config: Config) -> Attributes:
+    replaced = ask.tagging_directive is TaggingDirective.REPLACE
+    kept_tags = tags.in_header(ask.tagging) if replaced else old.tags
     if ask.metadata_directive is MetadataDirective.REPLACE:
-        return attributes(ask, config)
+        return replace(attributes(ask, config), tags=kept_tags)
     headers = {name: text for name, text in old.headers.items() if not name.startswith("x-amz-")}
     return Attributes(
         headers=headers | placement(ask),
         metadata=user_metadata(old.metadata, config.content_hash_metadata),
         acl=canned_acl(ask.acl),
+        tags=kept_tags,
     )
 
 

@@ -20,6 +20,7 @@ from gateway.errors import (
     S3NotImplemented,
 )
 from gateway.naming import quote_etag, user_metadata
+from gateway.operations import tags
 from gateway.wire.error import legible
 from gateway.wire.shape import Header, PrefixHeaders, Shape, Xml
 from store import cid
@@ -79,6 +80,7 @@ class Content(Shape):
     expires: Annotated[str | None, Header("Expires")] = None
     metadata: Annotated[dict[str, str], PrefixHeaders("x-amz-meta-")] = field(default_factory=dict)
     storage_class: Annotated[str | None, Header("x-amz-storage-class")] = None
+    tagging: Annotated[str | None, Header("x-amz-tagging")] = None
     website_redirect_location: Annotated[str | None, Header("x-amz-website-redirect-location")] = (
         None
     )
@@ -123,6 +125,7 @@ class Description(ChecksumHeaders):
     metadata: Annotated[dict[str, str], PrefixHeaders("x-amz-meta-")]
     parts_count: Annotated[int | None, Header("x-amz-mp-parts-count")] = None
     storage_class: Annotated[str | None, Header("x-amz-storage-class")] = None
+    tag_count: Annotated[int | None, Header("x-amz-tagging-count")] = None
     website_redirect_location: Annotated[str | None, Header("x-amz-website-redirect-location")] = (
         None
     )
@@ -131,7 +134,7 @@ class Description(ChecksumHeaders):
 def attributes(said: Content, config: Config) -> Attributes:
     """What is kept of what a client said. The names that show the CID are never kept.
 
-    Raises as ``placement`` and ``canned_acl``, ``MetadataTooLarge``.
+    Raises as ``placement``, ``canned_acl`` and ``tags.in_header``, ``MetadataTooLarge``.
     """
     headers = {
         name.replace("_", "-"): value
@@ -147,6 +150,7 @@ def attributes(said: Content, config: Config) -> Attributes:
         headers=headers | placement(said),
         metadata=user_metadata(said.metadata, config.content_hash_metadata),
         acl=canned_acl(said.acl),
+        tags=tags.in_header(said.tagging),
     )
 
 

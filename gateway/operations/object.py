@@ -17,6 +17,7 @@ from gateway.operations.members import (
     attributes,
     checksum_members,
 )
+from gateway.operations.tagging import may_tag
 from gateway.operations.view import ReadInput, check_version, view
 from gateway.wire.shape import Header, Label, Payload, Query, Shape, Status
 from store import cid
@@ -79,6 +80,7 @@ async def put_object(call: Call, ask: PutObjectInput) -> PutObjectOutput:
     ``conditions.expect`` raise, what the body raises when it is not what was signed or announced,
     and as ``Store.put``.
     """
+    may_tag(call, ask.tagging)
     expect = conditions.expect(ask.if_match, ask.if_none_match)
     kept = attributes(ask, call.config)
     ask.body.limit(call.config.max_put_bytes)

@@ -96,6 +96,8 @@ def view(call: Call, ask: ReadInput) -> View:
     if span is not None and span.length:
         said["status"] = 206
         said["content_range"] = span.content_range(entry.size)
+    if entry.attributes.tags and call.caller.id == call.bucket.owner:
+        said["tag_count"] = len(entry.attributes.tags)  # AWS: for who may read the tags
     span = span or Span(0, entry.size)
     said["content_length"] = span.length
     if sums and (ask.checksum_mode or "").upper() == "ENABLED":

@@ -97,15 +97,15 @@ def test_the_order_of_rows_does_not_matter():
     ("line", "headers", "error"),
     [
         # The eleven defects of go-btfs, number 1: each of these ran another operation there.
-        ("PUT /bucket/key?tagging", [], S3NotImplemented),
-        ("DELETE /bucket/key?tagging", [], S3NotImplemented),
+        ("PUT /bucket/key?retention", [], S3NotImplemented),
+        ("DELETE /bucket/key?annotation", [], S3NotImplemented),
         ("DELETE /bucket?policy", [], S3NotImplemented),
         ("PUT /bucket?policy", [], S3NotImplemented),
         ("PUT /bucket/key?acl", [], S3NotImplemented),
         ("PUT /bucket/key?acl=&x-id=PutObjectAcl", [COPY], S3NotImplemented),
         ("PUT /bucket/key?%61cl", [], S3NotImplemented),
         ("GET /bucket/key?acl&uploadId=u", [], S3NotImplemented),
-        ("GET /bucket?list-type=2&tagging", [], S3NotImplemented),
+        ("GET /bucket?list-type=2&website", [], S3NotImplemented),
         ("GET /bucket?list-type=1", [], S3NotImplemented),
         ("POST /bucket/key?select&select-type=2", [], S3NotImplemented),
         ("POST /WriteGetObjectResponse", [("x-amz-request-route", "r")], S3NotImplemented),

@@ -14,8 +14,6 @@ from tests.gateway.asked import asked
         ("PUT /bucket/key", "x-amz-server-side-encryption-aws-kms-key-id", "k"),
         ("GET /bucket/key", "x-amz-server-side-encryption-customer-algorithm", "AES256"),
         ("PUT /bucket/key", "x-amz-copy-source-server-side-encryption-customer-key", "k"),
-        ("PUT /bucket/key", "x-amz-tagging", "a=b"),
-        ("PUT /bucket/key", "x-amz-tagging-directive", "REPLACE"),
         ("PUT /bucket/key", "x-amz-object-lock-mode", "COMPLIANCE"),
         ("PUT /bucket/key", "x-amz-object-lock-legal-hold", "OFF"),
         ("PUT /bucket", "x-amz-bucket-object-lock-enabled", "true"),
@@ -38,7 +36,6 @@ def test_a_promise_that_would_be_broken_is_refused(line: str, name: str, value: 
 @pytest.mark.parametrize(
     ("line", "name", "value"),
     [
-        ("PUT /bucket/key", "x-amz-tagging-directive", "COPY"),
         ("PUT /bucket", "x-amz-bucket-object-lock-enabled", "False"),
         ("PUT /bucket", "x-amz-object-ownership", "ObjectWriter"),
         ("POST /bucket?delete", "x-amz-bypass-governance-retention", "true"),
