@@ -5,6 +5,7 @@ writes it; the digests of the whole body need the batches in order, so they run 
 holds three batches at most, and all bodies of a worker 256.
 """
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -24,8 +25,17 @@ SMALL_BYTES = 64 << 10
 """What is hashed in less time than it takes to bring in a second thread."""
 
 _STEP_BYTES = 8 << 20  # reserved at a time when the length is not known
-_WRITEBACK_BATCHES = 16
+_WRITEBACK_BATCHES = 8
+_CORES = os.cpu_count() or 1
 _SLOW = frozenset({"sha1", "sha256"})
+
+
+class _Busy:
+    bodies = 0
+    """Being taken in by this process. While there are fewer than cores, each uses several."""
+
+
+_busy = _Busy()
 _buffers = Buffers(BATCH_BYTES, limit=256, keep=32)
 
 
@@ -73,17 +83,13 @@ class Intake:
         Raises what the body, its witness and the disk raise: ``NoSpace``, ``Unavailable``.
         """
         self._witness = source.witness
-        ended = False
-        while not ended:
-            self._buffer = await _buffers.take()
-            with memoryview(self._buffer) as room:
-                filled = await source.fill(room)
-            alone = not self._leaves and self._declared <= BATCH_BYTES
-            ended = filled < BATCH_BYTES or (alone and await source.ended())
-            if filled:
-                await self._send(filled, last=ended)
-        self._give_back()
-        await self._pipeline.drain()
+        _busy.bodies += 1
+        try:
+            while not await self._take_batch(source):
+                pass
+            await self._pipeline.drain()
+        finally:
+            _busy.bodies -= 1
 
     def keep(self) -> tuple[Extent, ...]:
         """End the reservations: where the bytes are, neighbours in one."""
@@ -104,10 +110,22 @@ class Intake:
         await self._pipeline.settle()
         self._give_back()
         if self._extents:
-            self._pipeline.start(partial(self._segments.abandon, self._extents))
+            self._pipeline.start([partial(self._segments.abandon, self._extents)])
             await self._pipeline.settle()
 
     # --- one batch -----------------------------------------------------------------------------
+
+    async def _take_batch(self, source: Source) -> bool:
+        """Whether it was the last one."""
+        self._buffer = await _buffers.take()
+        with memoryview(self._buffer) as room:
+            filled = await source.fill(room)
+        only = not self._leaves and self._declared <= BATCH_BYTES
+        ended = filled < BATCH_BYTES or (only and await source.ended())
+        if filled:
+            await self._send(filled, last=ended)
+        self._give_back()
+        return ended
 
     async def _send(self, filled: int, *, last: bool) -> None:
         await self._pipeline.ready()
@@ -123,9 +141,12 @@ class Intake:
         updates = [partial(_update, hashers, data) for hashers in self._groups()]
         done = partial(_buffers.give, self._buffer)
         if number == 0 and last and len(data) <= SMALL_BYTES:
-            self._pipeline.start(partial(_one_by_one, (write, *updates)), done=done)
+            self._pipeline.start([partial(_one_by_one, (write, *updates))], done=done)
+        elif _busy.bodies < _CORES:
+            self._pipeline.start([write], updates, done=done)
         else:
-            self._pipeline.start(write, updates, done=done)
+            first = partial(_one_by_one, (write, updates[0]))
+            self._pipeline.start([], [first, *updates[1:]], done=done)
         self._buffer = None
 
     def _give_back(self) -> None:
@@ -168,7 +189,7 @@ class Intake:
         if extent is not None:
             self._extents.append(extent)
         else:  # a new segment must be made, and the disk waited for
-            self._pipeline.start(lambda: self._extents.append(self._segments.reserve(length)))
+            self._pipeline.start([lambda: self._extents.append(self._segments.reserve(length))])
             await self._pipeline.drain()
         self._used = 0
 
@@ -184,7 +205,9 @@ class Intake:
             self._segments.write(extent, offset, piece)
         if number % _WRITEBACK_BATCHES == _WRITEBACK_BATCHES - 1:
             extent, offset, piece = places[-1]
-            self._segments.start_writeback(extent, 0, offset + len(piece))
+            end = offset + len(piece)
+            begin = max(0, end - _WRITEBACK_BATCHES * BATCH_BYTES)
+            self._segments.start_writeback(extent, begin, end - begin)
 
 
 def _end(extent: Extent) -> tuple[int, int]:

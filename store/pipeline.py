@@ -41,14 +41,18 @@ class Pipeline:
         """Wait until another batch may start. Raises what a job raised."""
         await self._until(self._most - 1)
 
-    def start(self, alone: Job, in_order: Sequence[Job] = (), *, done: Job = lambda: None) -> None:
-        """Start a batch: ``alone`` at once, each of ``in_order`` after its like in the one before.
+    def start(
+        self, alone: Sequence[Job], in_order: Sequence[Job] = (), *, done: Job = lambda: None
+    ) -> None:
+        """Start a batch of one job at least: each of ``alone`` at once, each of ``in_order`` after
+        its like in the batch before.
 
         ``done`` is called in the loop when all of them have ended, well or not.
         """
-        batch = _Batch(1 + len(in_order), done)
+        batch = _Batch(len(alone) + len(in_order), done)
         self._under_way += 1
-        self._submit(alone, batch, None)
+        for job in alone:
+            self._submit(job, batch, None)
         self._chains.extend(_Chain() for _ in in_order[len(self._chains) :])
         for job, chain in zip(in_order, self._chains, strict=False):
             chain.append((job, batch))
