@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import chain
 from typing import NamedTuple
 
 import apsw
@@ -181,31 +181,40 @@ def _found(scan: _Scan, delimiter: bytes, after: bytes, limit: int) -> _Found:
     if limit <= 0 or start is None:
         return _Found([], [], None, more=False)
     if delimiter:
-        items = _rolled_up(scan, delimiter, start, exclusive, limit + 1)
-        with snapshot(scan.db), closing(items):
-            return _first(items, limit)
+        spans = _spans(scan, delimiter, start, exclusive, limit + 1)
+        with snapshot(scan.db), closing(spans):
+            return _rolled_up(spans, limit)
     rows = scan.rows(start, limit + 1, exclusive=exclusive)
-    last = rows[:limit][-1][0] if rows else None
-    return _Found(rows[:limit], [], last, more=len(rows) > limit)
+    more = len(rows) > limit
+    del rows[limit:]
+    return _Found(rows, [], rows[-1][0] if rows else None, more)
 
 
-def _first(items: Iterator[Row | bytes], limit: int) -> _Found:
+_Span = tuple[list[Row], list[bytes]]
+"""Rows one after the other, and the common prefixes behind them."""
+
+
+def _rolled_up(spans: Iterator[_Span], limit: int) -> _Found:
     rows: list[Row] = []
     prefixes: list[bytes] = []
-    last: Row | bytes | None = None
-    for last in islice(items, limit):
-        if isinstance(last, bytes):
-            prefixes.append(last)
-        else:
-            rows.append(last)
-    at = last[0] if isinstance(last, tuple) else last
-    return _Found(rows, prefixes, at, more=next(items, None) is not None)
+    beyond = 0
+    for shown, common in spans:
+        rows += shown
+        prefixes += common
+        beyond = len(rows) + len(prefixes) - limit
+        if beyond > 0:
+            behind = min(beyond, len(common))
+            del prefixes[len(prefixes) - behind :]
+            del rows[len(rows) - (beyond - behind) :]
+            break
+    last = max((*prefixes[-1:], *(row[0] for row in rows[-1:])), default=None)
+    return _Found(rows, prefixes, last, more=beyond > 0)
 
 
-def _rolled_up(
+def _spans(
     scan: _Scan, delimiter: bytes, start: bytes | None, exclusive: bool, most: int
-) -> Generator[Row | bytes, None, None]:
-    """Rows, and ``bytes`` where a common prefix stands for rows; ``most`` of them or more.
+) -> Generator[_Span, None, None]:
+    """What is from ``start`` on, in order: ``most`` rows and common prefixes or more.
 
     Rows are read by runs, each longer than the last. When most of a run was below common
     prefixes, a skip takes over until it meets a key that is shown itself.
@@ -215,18 +224,18 @@ def _rolled_up(
     while start is not None:
         run = scan.rows(start, count, exclusive=exclusive)
         keys = [row[0] for row in run]
+        ends = [key.find(delimiter, len(scan.prefix)) for key in keys]
         at = shown = 0
         while at < len(run):
-            common = rolled(keys[at], scan.prefix, delimiter)
+            until = at if ends[at] >= 0 else _next_end(ends, at)
+            common = keys[until][: ends[until] + len(delimiter)] if until < len(run) else None
+            yield run[at:until], [] if common is None else [common]
+            shown += until - at + 1
             if common is None:
-                yield run[at]
-                start, exclusive = keys[at], True
-                at += 1
+                start, exclusive, at = keys[-1], True, until
             else:
-                yield common
                 start, exclusive = above(common), False
-                at = len(run) if start is None else bisect_left(keys, start, at + 1)
-            shown += 1
+                at = len(run) if start is None else bisect_left(keys, start, until + 1)
         if len(run) < count:
             return
         most -= shown
@@ -234,6 +243,11 @@ def _rolled_up(
         if skips and start is not None and not exclusive and 4 * shown < len(run):
             start = yield from _skip(scan, delimiter, start, most)
             count = min(_LEAST_RUN, most)
+
+
+def _next_end(ends: list[int], at: int) -> int:
+    """The first place from ``at`` on where a delimiter was found, or behind the last."""
+    return next((place for place in range(at, len(ends)) if ends[place] >= 0), len(ends))
 
 
 # A thousand statements, one for each common prefix, take seven times as long.
@@ -246,33 +260,35 @@ _SKIP = """
                     substr(skip.key, 1, :from - 2 + instr(substr(skip.key, :from), :delimiter))
                     || :above AS BLOB)
                 ORDER BY key LIMIT 1)
-        FROM skip WHERE skip.key IS NOT NULL
+        FROM skip
+        WHERE instr(substr(skip.key, :from), :delimiter) > 0
+            AND (:end IS NULL OR skip.key < :end)
         LIMIT :most)
-    SELECT key FROM skip"""
-"""The first key at or after the start, then the first above that one's common prefix, and so on.
+    SELECT key FROM skip WHERE key IS NOT NULL AND (:end IS NULL OR key < :end)"""
+"""The first key at or after the start, then the first above that one's common prefix, and so on,
+up to and with a key that has no common prefix.
 
-``:from``: where a key goes on after the prefix, counted from 1; ``:above`` the delimiter.
+``:from``: where a key goes on after the prefix, counted from 1; ``:end``: above the prefix;
+``:above``: the delimiter.
 """
 
 
 def _skip(
     scan: _Scan, delimiter: bytes, start: bytes, most: int
-) -> Generator[bytes, None, bytes | None]:
+) -> Generator[_Span, None, bytes | None]:
     """Common prefixes, ``most`` of them, up to a key that has none. Returns that key, if any."""
+    skipped = len(scan.prefix)
     bindings = {
         "bucket": scan.bucket,
         "start": start,
-        "from": len(scan.prefix) + 1,
+        "from": skipped + 1,
         "delimiter": delimiter,
+        "end": above(scan.prefix),
         "above": above(delimiter),
         "most": most,
     }
-    with closing(scan.db.execute(_SKIP, bindings)) as keys:
-        for (key,) in keys:
-            if key is None or not key.startswith(scan.prefix):
-                return None
-            common = rolled(key, scan.prefix, delimiter)
-            if common is None:
-                return bytes(key)
-            yield common
-    return None
+    keys: list[bytes] = [key for (key,) in scan.db.execute(_SKIP, bindings)]
+    shown = keys.pop() if keys and keys[-1].find(delimiter, skipped) < 0 else None
+    width = len(delimiter)
+    yield [], [key[: key.find(delimiter, skipped) + width] for key in keys]
+    return shown
