@@ -1,0 +1,5 @@
+"""What makes a document no policy; the gateway answers it as MalformedPolicy."""
+
+
+class Malformed(ValueError):
+    """The text is AWS's message."""
