@@ -4,8 +4,9 @@ Decides on values already read; never looks anything up, so that a refusal says 
 exists.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 from gateway.config import Config
 from gateway.errors import AccessDenied
@@ -42,8 +43,7 @@ OPENS: dict[str, frozenset[Needs]] = {
 """What each canned ACL lets everybody do. An ACL that is not here opens nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Who sent the request: an enabled, verified key, or nobody (anonymous)."""
 
     access_key: AccessKey | None

@@ -22,6 +22,7 @@ from gateway.errors import (
     BadRequest,
     RequestHeaderSectionTooLarge,
 )
+from gateway.fast_lane import FastLane, read_head
 from gateway.response import Response
 from gateway.serve import MAX_HEADERS, Gateway, Head, fail, refuse, serve
 from gateway.trace import Trace
@@ -42,11 +43,11 @@ if http_parser.HttpRequestParser.__module__ != "aiohttp._http_parser":
     raise RuntimeError("aiohttp's compiled parser is missing; the pure one is not safe to expose")
 
 
-class Connection(web.RequestHandler):
+class Connection(FastLane):
     """One client connection: counted, timed until its first head, and short when it errs."""
 
     def __init__(self, server: "Server", options: dict[str, Any]) -> None:
-        super().__init__(server, loop=asyncio.get_running_loop(), **options)
+        super().__init__(server, server.fast, options)
         self._server = server
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -74,11 +75,6 @@ class Connection(web.RequestHandler):
     def _head_overdue(self) -> None:
         if self.transport is not None:
             self.transport.abort()
-
-    @property
-    def idle(self) -> bool:
-        """It waits for a request and has nothing of one that it could lose."""
-        return self._waiter is not None and not self._waiter.done() and not self._messages
 
     @property
     def draining(self) -> bool:
@@ -128,8 +124,11 @@ class Server(web.Server):
         handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
         config: Config,
         most: int,
+        fast: Gateway | None,
     ) -> None:
         super().__init__(handler)
+        self.fast = fast
+        """What hot requests are answered from; ``None``: from nothing, the handler takes all."""
         self.draining = False
         """No connection outlives its running request."""
         self.most = most
@@ -177,10 +176,13 @@ async def start(
     keys: Table,
     sock: socket,
     ssl_context: ssl.SSLContext | None,
+    *,
+    fast: bool = True,
 ) -> Running:
-    """Answer S3 on a bound socket until ``Running.stop``."""
+    """Answer S3 on a bound socket until ``Running.stop``. ``fast``: hot requests in short."""
     gateway = Gateway(config, store, keys, partial(datetime.now, UTC))
-    server = Server(partial(_handle, gateway), config, _most_connections(config))
+    most = _most_connections(config)
+    server = Server(partial(_handle, gateway), config, most, gateway if fast else None)
     listener = await asyncio.get_running_loop().create_server(
         server,
         sock=sock,
@@ -200,7 +202,8 @@ async def _handle(gateway: Gateway, request: web.BaseRequest) -> web.StreamRespo
     connection = request.protocol
     assert isinstance(connection, Connection)
     connection.head_complete()
-    head, body = _head(request), WireBody(request, gateway.config)
+    head = read_head(request, request.raw_path, request.secure, request.remote or "")
+    body = WireBody(request, gateway.config)
     response, story = await serve(gateway, head, body)
     try:
         if isinstance(response.body, bytes):
@@ -217,20 +220,6 @@ async def _handle(gateway: Gateway, request: web.BaseRequest) -> web.StreamRespo
         story.bytes_in = body.received
         trace.write(story, gateway.config.log_format)
     return answer
-
-
-def _head(request: web.BaseRequest) -> Head:
-    return Head(
-        method=request.method,
-        target=request.raw_path,
-        headers=[
-            (name.decode("latin-1").lower(), value.decode("latin-1").strip(" \t"))
-            for name, value in request.raw_headers
-        ],
-        secure=request.secure,
-        peer=request.remote or "",
-        version=(request.version.major, request.version.minor),
-    )
 
 
 async def _write(

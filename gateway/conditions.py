@@ -6,6 +6,7 @@ the store decides them inside the commit, so that of two racing writers one lose
 
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -76,7 +77,12 @@ def expect(if_match: str | None, if_none_match: str | None = None) -> Expect:
 
 def modified(entry: Entry) -> datetime:
     """Last-Modified as HTTP can say it: whole seconds."""
-    return datetime.fromtimestamp(entry.modified // 1000, UTC)
+    return _second(entry.modified // 1000)
+
+
+@lru_cache(maxsize=4096)
+def _second(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
 
 
 def moment(milliseconds: int) -> datetime:

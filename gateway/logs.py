@@ -4,19 +4,74 @@ A message that is already in the format (``trace`` writes them) is taken as fiel
 the field ``msg``.
 """
 
+import asyncio
 import json
 import logging
 import re
 import time
+from functools import lru_cache
 
 _FIELDS = re.compile(r"[a-z_]+=")
 
 
 def setup(format: str, level: str) -> None:
     """Send all loggers of this process to stderr; replaces what was set up before."""
-    handler = logging.StreamHandler()
+    handler = Lines()
     handler.setFormatter(Json() if format == "json" else Logfmt())
     logging.basicConfig(handlers=[handler], level=level, force=True)
+
+
+def line(log: logging.Logger, text: str) -> None:
+    """``log.info(text)`` for a line of each request, at a fourth of the price.
+
+    ``text`` is in the format already: fields and values, printable, or a JSON object.
+    """
+    handler = logging.root.handlers[0] if len(logging.root.handlers) == 1 else None
+    if not isinstance(handler, Lines):
+        log.info(text)
+        return
+    now = time.time()
+    stamp = f"{_second(int(now))}.{int(now % 1 * 1000):03d}Z"
+    if isinstance(handler.formatter, Json):
+        text = f'{{"time": "{stamp}", "level": "info", "logger": "{log.name}", {text[1:]}'
+    else:
+        text = f"time={stamp} level=info logger={log.name} {text}"
+    handler.add(text)
+
+
+class Lines(logging.StreamHandler):  # type: ignore[type-arg]
+    """stderr. Lines of requests are written together, once in each turn of the event loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: list[str] = []
+
+    def add(self, text: str) -> None:
+        """Write it soon, and before any record that comes later."""
+        self._waiting.append(f"{text}\n")
+        if len(self._waiting) == 1:
+            try:
+                asyncio.get_running_loop().call_soon(self.flush)
+            except RuntimeError:
+                self.flush()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._write()
+        super().emit(record)
+
+    def flush(self) -> None:
+        """``logging`` calls it at exit, too."""
+        self.acquire()
+        try:
+            self._write()
+            super().flush()
+        finally:
+            self.release()
+
+    def _write(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            self.stream.write("".join(waiting))
 
 
 class Logfmt(logging.Formatter):
@@ -48,5 +103,9 @@ class Json(logging.Formatter):
 
 def _time(record: logging.LogRecord) -> str:
     """RFC 3339 in UTC, with milliseconds."""
-    stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
-    return f"{stamp}.{int(record.msecs):03d}Z"
+    return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
+
+
+@lru_cache(maxsize=8)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))

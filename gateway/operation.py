@@ -16,6 +16,8 @@ from functools import cached_property
 from typing import Any, get_type_hints
 from urllib.parse import parse_qsl
 
+from msgspec import Struct
+
 from gateway import access
 from gateway.access import Caller, Needs
 from gateway.config import Config
@@ -29,8 +31,7 @@ from store.records import Bucket
 from store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """What a handler is given beside its input: who calls, where, when. Built in ``serve``."""
 
     caller: Caller
@@ -112,8 +113,32 @@ def operation(
     )
 
 
+INERT = frozenset(
+    {
+        "X-Amz-Algorithm",
+        "X-Amz-Credential",
+        "X-Amz-Date",
+        "X-Amz-Expires",
+        "X-Amz-Signature",
+        "X-Amz-SignedHeaders",
+        "x-id",
+    }
+)
+"""Query parameters that choose no operation: a presigned URL's, and what SDKs add to tell logs."""
+
+
 class Operations(tuple[Operation, ...]):
     """The rows of the API, findable by method and level."""
+
+    @cached_property
+    def plain(self) -> dict[tuple[str, str], tuple[Operation, frozenset[str]]]:
+        """The row without any selector of each method and level, and the headers that would choose
+        another."""
+        return {
+            place: (rows[-1], frozenset().union(*(row.headers for row in rows)))
+            for place, rows in self.by_place.items()
+            if rows[-1].selectors == 0
+        }
 
     @cached_property
     def by_place(self) -> dict[tuple[str, str], list[Operation]]:
@@ -133,6 +158,9 @@ def find(request: Request, operations: Sequence[Operation]) -> Operation:
     """
     table = operations if isinstance(operations, Operations) else Operations(operations)
     level = _level(request)
+    plain = table.plain.get((request.method, level))
+    if plain and request.query.names <= INERT and plain[1].isdisjoint(request.headers.names):
+        return plain[0]
     rows = [row for row in table.by_place.get((request.method, level), ()) if _named(row, request)]
     row = next((row for row in rows if all(name in request.headers for name in row.headers)), None)
     if row is None:

@@ -4,9 +4,10 @@ Signature, authorization and storage all use these same values (reliability: one
 ways is the commonest breach of S3 servers).
 """
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, KeysView, Mapping
 from typing import Protocol
+
+from msgspec import Struct
 
 
 class RawBody(Protocol):
@@ -22,9 +23,17 @@ class Headers:
 
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
         self.pairs = pairs
-        self._first: dict[str, str] = {}
-        for name, value in pairs:
-            self._first.setdefault(name, value)
+        self._first = dict(reversed(pairs))
+
+    @property
+    def names(self) -> KeysView[str]:
+        """Each once."""
+        return self._first.keys()
+
+    @property
+    def unique(self) -> Mapping[str, str]:
+        """All fields by name; empty when one came more than once."""
+        return self._first if len(self._first) == len(self.pairs) else {}
 
     def get(self, name: str) -> str | None:
         """The first value of a lower-case name."""
@@ -37,6 +46,8 @@ class Headers:
         return name in self._first
 
     def all(self, name: str) -> list[str]:
+        if len(self._first) == len(self.pairs):
+            return [self._first[name]] if name in self._first else []
         return [value for other, value in self.pairs if other == name]
 
 
@@ -49,9 +60,12 @@ class Query:
         self.raw = raw
         """(name, value) still percent-encoded; a parameter without ``=`` has value ``""``."""
         self.pairs = pairs
-        self._first: dict[str, str] = {}
-        for name, value in pairs:
-            self._first.setdefault(name, value)
+        self._first = dict(reversed(pairs))
+
+    @property
+    def names(self) -> KeysView[str]:
+        """Each once."""
+        return self._first.keys()
 
     def get(self, name: str) -> str | None:
         return self._first.get(name)
@@ -66,8 +80,7 @@ class Query:
         return [value for other, value in self.pairs if other == name]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What came in. ``bucket`` and ``key`` are decoded once from ``path`` (or from the Host)."""
 
     method: str

@@ -5,7 +5,9 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from secrets import token_hex
+from itertools import chain
+
+from msgspec import Struct
 
 from gateway import access, addressing, cors, naming, wire
 from gateway.auth.body import GuardedBody
@@ -25,7 +27,7 @@ from gateway.operation import Call, Operation, find, refuse_unsupported
 from gateway.operations import OPERATIONS
 from gateway.request import RawBody, Request
 from gateway.response import Response
-from gateway.trace import Trace
+from gateway.trace import Trace, new_id
 from gateway.wire.error import render_error
 from gateway.wire.shape import Shape
 from keys.table import Table
@@ -66,8 +68,7 @@ class Gateway:
     clock: Callable[[], datetime]
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """A request head as it came off the wire, not yet looked at."""
 
     method: str
@@ -107,7 +108,7 @@ def fail(error: Exception, head: Head, trace: Trace) -> Response:
 
 
 def _trace(peer: str) -> Trace:
-    return Trace(request_id=token_hex(8).upper(), peer=peer)
+    return Trace(request_id=new_id(), peer=peer)
 
 
 def _finished(response: Response, trace: Trace, extra: list[tuple[str, str]]) -> Response:
@@ -140,7 +141,7 @@ def _check_head(config: Config, head: Head) -> None:
         raise BadRequest("Only HTTP/1.0 and HTTP/1.1 are spoken here.")
     if len(head.headers) > MAX_HEADERS:
         raise RequestHeaderSectionTooLarge(MaxFieldsAllowed=MAX_HEADERS)
-    size = len(head.target) + sum(len(name) + len(value) + 4 for name, value in head.headers)
+    size = len(head.target) + 4 * len(head.headers) + sum(map(len, chain(*head.headers)))
     if size > config.max_header_bytes:
         raise RequestHeaderSectionTooLarge(MaxSizeAllowed=config.max_header_bytes)
     for name, value in head.headers:
@@ -196,8 +197,9 @@ def _allow(
     if bucket is None:
         raise NoSuchBucket(BucketName=request.bucket)
     entry = None
-    if operation.needs is access.Needs.GET and request.key is not None:
-        entry = gateway.store.entry(bucket, request.key.encode())
+    if operation.needs is access.Needs.GET and verified.caller.id != bucket.owner:
+        # Only others are judged by the object's own ACL.
+        entry = gateway.store.entry(bucket, naming.key_bytes(request.key or ""))
     access.check(verified.caller, operation.needs, bucket, gateway.config, entry)
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
     if not naming.is_owner(bucket.owner, request.headers.get("x-amz-expected-bucket-owner")):

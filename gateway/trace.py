@@ -2,10 +2,37 @@
 
 import json
 import logging
+import os
+import secrets
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import count
 from time import perf_counter
 
+from gateway import logs
+
 log = logging.getLogger("s3gw.gateway")
+
+
+class _Ids:
+    """A random start for each process, then a count, spread over the digits."""
+
+    def __init__(self) -> None:
+        self.renew()
+
+    def renew(self) -> None:
+        self.prefix = secrets.token_hex(4).upper()
+        self.numbers = count(secrets.randbits(32))
+
+
+_ids = _Ids()
+os.register_at_fork(after_in_child=_ids.renew)
+
+
+def new_id() -> str:
+    """16 upper-case hex digits, each time others; a tenth of the price of random ones."""
+    # Fibonacci hashing: neighbours look nothing alike, and none comes twice in 2^32.
+    return f"{_ids.prefix}{next(_ids.numbers) * 0x9E3779B1 & 0xFFFFFFFF:08X}"
 
 
 @dataclass(slots=True)
@@ -30,6 +57,16 @@ def write(trace: Trace, format: str) -> None:
     """Log one line, as logfmt or as JSON."""
     if not log.isEnabledFor(logging.INFO):
         return
+    if format != "json":
+        ms = (perf_counter() - trace.started) * 1000
+        logs.line(
+            log,
+            f"request_id={trace.request_id} op={trace.operation} caller={_logfmt(trace.caller)}"
+            f" peer={_logfmt(trace.peer)} bucket={_logfmt(trace.bucket)} status={trace.status}"
+            f" code={trace.code or '-'} bytes_in={trace.bytes_in} bytes_out={trace.bytes_out}"
+            f" ms={ms:.2f}",
+        )
+        return
     fields = {
         "request_id": trace.request_id,
         "op": trace.operation,
@@ -42,14 +79,14 @@ def write(trace: Trace, format: str) -> None:
         "bytes_out": trace.bytes_out,
         "ms": round((perf_counter() - trace.started) * 1000, 2),
     }
-    if format == "json":
-        log.info(json.dumps(fields, ensure_ascii=True))
-    else:
-        log.info(" ".join(f"{name}={_logfmt(str(value))}" for name, value in fields.items()))
+    logs.line(log, json.dumps(fields, ensure_ascii=True))
 
 
+@lru_cache(maxsize=1024)
 def _logfmt(value: str) -> str:
     """Quote what could be taken for another field or another line."""
+    if not value:
+        return "-"
     if value.isascii() and value.isprintable() and not set(value) & set(' "='):
         return value
     return json.dumps(value, ensure_ascii=True)

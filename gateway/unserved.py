@@ -60,6 +60,29 @@ _HEADERS = frozenset(
         "x-amz-write-offset-bytes",
     }
 )
+_ORDINARY = frozenset(
+    {
+        "accept",
+        "accept-encoding",
+        "amz-sdk-invocation-id",
+        "amz-sdk-request",
+        "authorization",
+        "connection",
+        "content-length",
+        "content-md5",
+        "content-type",
+        "date",
+        "host",
+        "if-match",
+        "if-none-match",
+        "range",
+        "user-agent",
+        "x-amz-content-sha256",
+        "x-amz-date",
+        "x-amz-user-agent",
+    }
+)
+"""What requests mostly consist of; none of it asks for what is not served."""
 _PREFIXES = (
     "x-amz-server-side-encryption",
     "x-amz-copy-source-server-side-encryption",
@@ -113,8 +136,10 @@ def refuse_unsupported(request: Request) -> None:
 
     Raises ``S3NotImplemented`` with the name of the field.
     """
+    if request.headers.names <= _ORDINARY:
+        return
     for name, value in request.headers.pairs:
-        if not name.startswith("x-amz-"):
+        if not name.startswith("x-amz-") or name in _ORDINARY:
             continue
         asks = (
             name in _HEADERS

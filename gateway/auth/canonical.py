@@ -6,8 +6,10 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
+from operator import itemgetter
+from typing import Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 ALGORITHM = "AWS4-HMAC-SHA256"
@@ -69,6 +71,27 @@ def join_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         text = header_value(value)
         joined[name] = f"{joined[name]},{text}" if name in joined else text
     return joined
+
+
+@lru_cache(maxsize=1024)
+def _lines_of(names: tuple[str, ...]) -> tuple[Callable[[Mapping[str, str]], Any], str]:
+    # "host" once more: of a single name itemgetter would make no tuple.
+    lines = "".join([f"{name.replace('%', '%%')}:%s\n" for name in names])
+    return itemgetter("host", *names), f"{lines}\n{';'.join(names).replace('%', '%%')}"
+
+
+def plain_lines(first: Mapping[str, str], signed_headers: tuple[str, ...]) -> str | None:
+    """Header lines and names of the canonical request, as they came; ``None``: they must be
+    trimmed, joined or filled in, which ``join_headers`` and ``canonical_request`` do.
+
+    ``first``: the header fields by lower-case name, none of which came twice.
+    """
+    values, form = _lines_of(signed_headers)
+    try:
+        lines = form % values(first)[1:]
+    except KeyError:
+        return None
+    return None if "  " in lines or "\t" in lines else lines
 
 
 def host_spellings(host: str) -> list[str]:

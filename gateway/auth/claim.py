@@ -5,9 +5,11 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-h
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import pairwise
+
+from msgspec import Struct
 
 from gateway.errors import S3Error
 
@@ -23,8 +25,7 @@ Refuse = Callable[[str], S3Error]
 """Makes the error for one detail, in the words of the place the claim was read from."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """The credential: ``AKID/20130524/us-east-1/s3/aws4_request``."""
 
     key_id: str
@@ -36,20 +37,24 @@ class Scope:
         return f"{self.day}/{self.region}/s3/aws4_request"
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """A signature and all it takes to compute it again from the request."""
 
     scope: Scope
     signed_headers: tuple[str, ...]
     """Lower case, sorted, each once, ``host`` among them."""
-    signature: str = field(repr=False)
+    signature: str
     timestamp: str
     """ISO 8601 basic form, as the string to sign has it."""
     payload: str
     """Last line of the canonical request: a SHA-256 in hex or one of the payload tokens."""
 
+    def __repr__(self) -> str:
+        """Without the signature."""
+        return f"Claim({self.scope}, {self.timestamp})"
 
+
+@lru_cache(maxsize=256)
 def parse_time(text: str) -> datetime | None:
     """``20130524T000000Z`` as aware UTC; ``None`` when it is not exactly that."""
     if not _iso_basic(text):

@@ -6,18 +6,28 @@ made with in its query (aws-sdk-js: ``x-amz-checksum-crc32=AAAAAA==``), which AW
 
 import base64
 import binascii
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from gateway import checksums
 from gateway.auth import payload
 from gateway.errors import InvalidArgument, InvalidDigest, InvalidRequest, S3NotImplemented
 from gateway.request import Headers
 
+_OF_A_BODY = frozenset(
+    {
+        "content-encoding",
+        "content-length",
+        "transfer-encoding",
+        "x-amz-decoded-content-length",
+        "x-amz-trailer",
+    }
+)
+"""Without these a read has no body."""
 ALGORITHM_HEADERS = ("x-amz-sdk-checksum-algorithm", "x-amz-checksum-algorithm")
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(Struct, frozen=True):
     """Sizes in bytes, digests raw."""
 
     size: int | None = None
@@ -55,6 +65,8 @@ def read(headers: Headers, token: str | None, *, checksums_of_body: bool) -> Dec
 
     Raises ``InvalidArgument``, ``InvalidDigest``, ``InvalidRequest``, ``S3NotImplemented``.
     """
+    if not checksums_of_body and token and headers.names.isdisjoint(_OF_A_BODY):
+        return Declared(chunked=token in payload.CHUNKED, token=token)
     if token is None:
         token = payload.check(headers.get("x-amz-content-sha256") or payload.UNSIGNED)
         if token in payload.SIGNED:

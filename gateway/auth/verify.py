@@ -4,14 +4,15 @@ Nobody is anonymous by failing: only a request that carries no sign of authentic
 Order: mechanism, claim (form, clock, region), signature, key, then the headers of the body.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Set
 from datetime import datetime
 from hmac import compare_digest
 from typing import Protocol
 
+from msgspec import Struct
+
 from gateway.access import Caller
-from gateway.auth import canonical, header, presigned, sigv2
+from gateway.auth import canonical, header, payload, presigned, sigv2
 from gateway.auth.aws_chunked import ChunkSigner
 from gateway.auth.body import GuardedBody, guard
 from gateway.auth.claim import MAX_TOKEN, Claim
@@ -50,8 +51,7 @@ class Keys(Protocol):
     def find(self, key: str) -> AccessKey | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(Struct, frozen=True):
     """Who sent the request, and its body: not believed before it has been read to its end."""
 
     caller: Caller
@@ -94,6 +94,8 @@ def verify(request: Request, keys: Keys, config: Config, now: datetime) -> Verif
 
 def _mechanisms(request: Request) -> list[str]:
     """Every way in which the request claims to be signed, complete or not."""
+    if not request.query.pairs and "x-amz-security-token" not in request.headers:
+        return ["header"] * len(request.headers.all("authorization"))
     names = [name for name, _ in request.query.pairs]
     lower = {name.lower() for name in names}
     if "x-amz-security-token" in lower or "x-amz-security-token" in request.headers:
@@ -114,35 +116,39 @@ def _find(key_id: str, keys: Keys) -> AccessKey | None:
     return access_key if access_key and access_key.enable else None
 
 
-def _sigv4(request: Request, claim: Claim, keys: Keys) -> tuple[AccessKey, ChunkSigner]:
-    headers = canonical.join_headers(request.headers.pairs)
-    _check_all_signed(headers, claim)
+def _sigv4(request: Request, claim: Claim, keys: Keys) -> tuple[AccessKey, ChunkSigner | None]:
+    _check_all_signed(request.headers.names, claim)
     scope = claim.scope
     access_key = _find(scope.key_id, keys)
     if access_key:
         key = canonical.signing_key(scope.key_id, access_key.secret, scope.day, scope.region)
     else:
         key = canonical.signing_key("", NO_SECRET, scope.day, "")
+    scope_text = str(scope)
     refusal: S3Error | None = None
-    for text in _canonical_requests(request, headers, claim):
-        message = canonical.string_to_sign(claim.timestamp, str(scope), text)
+    for text in _canonical_requests(request, claim):
+        message = canonical.string_to_sign(claim.timestamp, scope_text, text)
         expected = key.sign(message)
         same = _same(expected, claim.signature)
         if access_key and same:
-            return access_key, ChunkSigner(key, claim.timestamp, str(scope), expected)
+            chunked = claim.payload in payload.SIGNED
+            signer = ChunkSigner(key, claim.timestamp, scope_text, expected) if chunked else None
+            return access_key, signer
         refusal = refusal or _mismatch(scope.key_id, claim.signature, message, text)
     if access_key is None or refusal is None:
         raise InvalidAccessKeyId(AWSAccessKeyId=scope.key_id)
     raise refusal
 
 
-def _canonical_requests(
-    request: Request, headers: Mapping[str, str], claim: Claim
-) -> Iterator[bytes]:
+def _canonical_requests(request: Request, claim: Claim) -> Iterator[bytes]:
     """As it came; then with the Host spelled as the client may have signed it, if that differs."""
     uri = canonical.canonical_uri(request.path)
     query = canonical.canonical_query(request.query.raw)
-    for host in canonical.host_spellings(headers["host"]):
+    lines = canonical.plain_lines(request.headers.unique, claim.signed_headers)
+    if lines is not None:
+        yield f"{request.method}\n{uri}\n{query}\n{lines}\n{claim.payload}".encode("latin-1")
+    headers = canonical.join_headers(request.headers.pairs)
+    for host in canonical.host_spellings(headers["host"])[lines is not None :]:
         yield canonical.canonical_request(
             request.method,
             uri,
@@ -153,14 +159,12 @@ def _canonical_requests(
         )
 
 
-def _check_all_signed(headers: Mapping[str, str], claim: Claim) -> None:
+def _check_all_signed(names: Set[str], claim: Claim) -> None:
     """An ``x-amz-*`` header outside the signature was added by somebody else on the way."""
     unsigned = [
         name
-        for name in headers
-        if name.startswith("x-amz-")
-        and name not in claim.signed_headers
-        and name != BOUND_BY_PAYLOAD
+        for name in names - set(claim.signed_headers)
+        if name.startswith("x-amz-") and name != BOUND_BY_PAYLOAD
     ]
     if unsigned:
         raise AccessDenied(

@@ -4,6 +4,8 @@ import base64
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
+from operator import attrgetter
 from typing import Any
 
 from gateway.response import Response
@@ -24,15 +26,17 @@ from gateway.wire.xml_writing import document
 
 XML_TYPE = ("content-type", "application/xml")
 
-_UNSENDABLE = re.compile("[\r\n\x00\u0100-\U0010ffff]")
+_UNSENDABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\u0100-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """Where the members of one shape go in a response."""
 
-    headers: list[tuple[str, str, Callable[[Any], str]]]
-    """Member, field name, value as text."""
+    values: Callable[[Any], tuple[Any, ...]]
+    """The members that are header fields, all at once."""
+    headers: list[tuple[str, Callable[[Any], str] | None]]
+    """Field name, value as text (``None``: it is text), in the order of ``values``."""
     prefixes: list[tuple[str, str]]
     """Member, prefix."""
     status: str | None
@@ -48,14 +52,15 @@ def render(output: Shape, *, status: int) -> Response:
     no header may (line breaks, NUL) or can (beyond latin-1); inputs refuse such values earlier.
     """
     plan = _plan(type(output))
-    headers: list[tuple[str, str]] = []
-    for member, name, write in plan.headers:
-        if (value := getattr(output, member)) is not None:
-            headers.append((name, write(value)))
+    headers = [
+        (name, write(value) if write else value)
+        for (name, write), value in zip(plan.headers, plan.values(output), strict=True)
+        if value is not None
+    ]
     for member, prefix in plan.prefixes:
         for name, text in getattr(output, member).items():
             headers.append((prefix + name, metadata_text(text)))
-    sendable("".join([name + text for name, text in headers]))
+    sendable("".join(chain.from_iterable(headers)))
     body: Any = b""
     if plan.root is not None:
         headers.append(XML_TYPE)
@@ -91,8 +96,11 @@ def metadata_text(value: str) -> str:
 @per_shape
 def _plan(shape: type[Shape]) -> _Plan:
     has_document = shape.root is not None or bool(marked(shape, Xml))
+    fields = marked(shape, Header)
+    names = [member.name for _, member in fields]
     return _Plan(
-        headers=[_header(mark, member) for mark, member in marked(shape, Header)],
+        values=_values(names),
+        headers=[(mark.name, _write(member)) for mark, member in fields],
         prefixes=[(member.name, mark.prefix) for mark, member in marked(shape, PrefixHeaders)],
         status=next((member.name for _, member in marked(shape, Status)), None),
         payload=next((member.name for _, member in marked(shape, Payload)), None),
@@ -100,8 +108,14 @@ def _plan(shape: type[Shape]) -> _Plan:
     )
 
 
-def _header(mark: Header, member: Member) -> tuple[str, str, Callable[[Any], str]]:
+def _values(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda output: tuple([getattr(output, name) for name in names])
+
+
+def _write(member: Member) -> Callable[[Any], str] | None:
     _, write = http_form(member.type)
-    if not member.many:
-        return member.name, mark.name, write
-    return member.name, mark.name, lambda values: ",".join(map(write, values))
+    if member.many:
+        return lambda values: ",".join(map(write, values))
+    return None if member.type is str else write

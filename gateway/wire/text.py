@@ -8,6 +8,7 @@ import binascii
 from collections.abc import Callable
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 Read = Callable[[str], Any]
@@ -61,6 +62,7 @@ def write_bool(value: bool) -> str:
     return "true" if value else "false"
 
 
+@lru_cache(maxsize=4096)
 def write_http_date(moment: datetime) -> str:
     """RFC 7231, by hand: strftime would follow the process's locale."""
     utc = moment.astimezone(UTC)

@@ -1,0 +1,357 @@
+"""The fast lane: hot requests answered straight from the parser's callback, by the same pipeline.
+
+aiohttp's parser reads every head. One that came alone, with nothing unusual about it, is given to
+``serve`` at once, without a task and without aiohttp's request and response, which cost more than
+the answer; ``serve`` runs to its end or, where it waits for the disk, to its first wait, and a
+task takes it from there. Everything else goes the general lane (``gateway.app``) on the same
+connection, and gets the same bytes.
+
+Touches what aiohttp keeps private (``SEAM``): it is pinned to a minor version and a test watches.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Coroutine, Generator
+from functools import lru_cache
+from http import HTTPStatus
+from types import coroutine
+from typing import Any, Protocol
+
+from aiohttp import HttpVersion, HttpVersion11, StreamReader, web
+from aiohttp.helpers import rfc822_formatted_time
+from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
+
+from gateway import trace
+from gateway.response import Response
+from gateway.serve import Gateway, Head, fail, serve
+from gateway.trace import Trace
+from store.store import Reader
+
+log = logging.getLogger("s3gw.gateway")
+
+MOST_IN = 64 * 1024
+"""Longest body taken in; it is all there before the request is looked at."""
+MOST_OUT = 256 * 1024
+"""Longest body sent; it goes out in one piece."""
+PATIENCE_SECONDS = 0.1
+"""A body that is not there by then is left to the general lane and its time limits."""
+HOT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
+SEAM = (
+    "_current_request",
+    "_force_close",
+    "_keepalive_handle",
+    "_keepalive_timeout",
+    "_messages",
+    "_next_keepalive_close_time",
+    "_parser",
+    "_paused",
+    "_process_keepalive",
+    "_upgraded",
+    "_waiter",
+)
+"""Of ``web.RequestHandler``, beside its callbacks as a protocol."""
+
+Answer = tuple[Response, bytes, Trace] | None
+
+
+class TooLong(Exception):
+    """An answer for the general lane. Only reads have one, found at once: they may run twice."""
+
+
+class RawHead(Protocol):
+    """What message and request of aiohttp have in common."""
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def version(self) -> HttpVersion: ...
+
+    @property
+    def raw_headers(self) -> tuple[tuple[bytes, bytes], ...]: ...
+
+
+class SmallBody:
+    """The body of a request that has come in as a whole."""
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.received = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        self.received = len(self._data)
+        if self._data:
+            yield self._data
+
+
+class FastLane(web.RequestHandler):
+    """A client connection that answers what is hot by itself."""
+
+    def __init__(
+        self, server: web.Server, gateway: Gateway | None, options: dict[str, Any]
+    ) -> None:
+        """Without a ``gateway`` everything goes the general lane."""
+        super().__init__(server, loop=asyncio.get_running_loop(), **options)
+        self._gateway = gateway
+        self._answering: asyncio.Task[None] | None = None
+        self._impatient: asyncio.TimerHandle | None = None
+        self._held: tuple[Any, StreamReader] | None = None
+        self._secure = False
+        self._peer = ""
+
+    def head_complete(self) -> None:
+        """Called when the head of a request is there."""
+
+    @property
+    def draining(self) -> bool:
+        """It shall end with the next answer: the general lane tells the client."""
+        raise NotImplementedError
+
+    @property
+    def idle(self) -> bool:
+        """It waits for a request and has nothing of one that it could lose."""
+        return self._ready() and not self._messages and self._held is None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        peer = transport.get_extra_info("peername")
+        self._peer = str(peer[0]) if isinstance(peer, tuple | list) else str(peer or "")
+        self._secure = transport.get_extra_info("sslcontext") is not None
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._be_patient()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        # Without its waiter aiohttp only queues what it parses.
+        waiter, self._waiter = self._waiter, None
+        super().data_received(data)
+        self._waiter = waiter
+        if not self._messages or self._answering is not None:
+            return
+        if self._held is not None:
+            self._release()
+        if self._ready():
+            if not self._taken():
+                self._leave()
+        elif waiter is None and self._current_request is None and len(self._messages) == 1:
+            # The general lane has just answered (or has not begun) and will wait in a moment.
+            self._held = self._messages.popleft()
+            self._loop.call_soon(self._look_again, 4)
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._messages.appendleft(self._held)
+            self._held = None
+
+    def _look_again(self, times: int) -> None:
+        if self._held is None or self.transport is None:
+            return
+        if self._ready():
+            self._release()
+            if not self._taken():
+                self._leave()
+        elif times and self._waiter is None and self._current_request is None:
+            self._loop.call_soon(self._look_again, times - 1)
+        else:
+            self._release()
+
+    def _ready(self) -> bool:
+        waiter = self._waiter
+        return waiter is not None and not waiter.done() and self._answering is None
+
+    def _leave(self) -> None:
+        """Have the general lane answer what is queued."""
+        self._be_patient()
+        if self._messages and self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    def _be_patient(self) -> None:
+        if self._impatient is not None:
+            self._impatient.cancel()
+            self._impatient = None
+
+    def _taken(self) -> bool:
+        """Whether the one queued request has been answered here, or will be when it is whole."""
+        message, payload = self._messages[0]
+        if (
+            self._gateway is None
+            or len(self._messages) > 1
+            or not _is_hot(message, payload)
+            or self._upgraded
+            or self._paused
+            or self._force_close
+            or self.draining
+            or self.transport is None
+        ):
+            return False
+        self.head_complete()
+        if not payload.is_eof():
+            if self._impatient is None:
+                self._impatient = self._loop.call_later(PATIENCE_SECONDS, self._leave)
+            return True
+        self._be_patient()
+        assert isinstance(message, RawRequestMessage)
+        self._begin(message, payload)
+        return True
+
+    def _begin(self, message: RawRequestMessage, payload: StreamReader) -> None:
+        assert self._gateway is not None
+        self._messages.popleft()
+        head = read_head(message, message.path, self._secure, self._peer)
+        body = SmallBody(payload.read_nowait())  # calls ``data_received`` again, with nothing
+        running = _answer(self._gateway, head, body)
+        try:
+            waited_for = running.send(None)
+        except StopIteration as done:
+            self._end(head, done.value)
+        except TooLong:
+            self._messages.appendleft((message, payload))
+            self._leave()
+        else:
+            self._answering = self._loop.create_task(self._finish(head, running, waited_for))
+
+    async def _finish(
+        self, head: Head, running: Coroutine[Any, Any, Answer], waited_for: object
+    ) -> None:
+        answer = await _rest(running, waited_for)
+        self._answering = None
+        self._end(head, answer)
+        self._leave()
+
+    def _end(self, head: Head, answer: Answer) -> None:
+        """Send it, and be ready for what comes next."""
+        if self._parser is not None:
+            self._parser.message_consumed()
+        if self._manager is not None:
+            self._manager.requests_count += 1
+        if answer is None:
+            self.force_close()
+            return
+        response, body, story = answer
+        if self.transport is not None:
+            self.transport.write(whole(response, head.method, body))
+            story.bytes_out = len(body)
+        assert self._gateway is not None
+        trace.write(story, self._gateway.config.log_format)
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._keepalive_handle is None and self.transport is not None:
+            self._await_next()
+
+    def _await_next(self) -> None:
+        self._keepalive_handle = self._loop.call_at(
+            self._next_keepalive_close_time, self._process_keepalive
+        )
+
+    def _process_keepalive(self) -> None:
+        if self._answering is not None or self._impatient is not None:
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+            self._await_next()
+            return
+        super()._process_keepalive()
+
+
+def _is_hot(message: object, payload: StreamReader) -> bool:
+    """An ordinary request, short enough to be taken in as a whole."""
+    if (
+        not isinstance(message, RawRequestMessage)
+        or message.method not in HOT
+        or message.version != HttpVersion11
+        or message.should_close
+        or message.upgrade
+        or message.chunked
+    ):
+        return False
+    headers = message.headers
+    if payload is EMPTY_PAYLOAD:
+        return "x-amz-copy-source" not in headers and "expect" not in headers
+    if message.method != "PUT" or "x-amz-copy-source" in headers or "expect" in headers:
+        return False
+    length = headers.get("content-length", "")
+    return length.isdecimal() and len(length) < 9 and int(length) <= MOST_IN
+
+
+async def _answer(gateway: Gateway, head: Head, body: SmallBody) -> Answer:
+    """Response, bytes of its body, and what to log; ``None``: it went wrong beyond telling."""
+    try:
+        response, story = await serve(gateway, head, body)
+        story.bytes_in = body.received
+        if isinstance(response.body, bytes):
+            return response, response.body, story
+        return await _read(response, head, story)
+    except TooLong:
+        raise
+    except Exception:
+        log.exception("an answer was cut short")
+        return None
+
+
+async def _read(response: Response, head: Head, story: Trace) -> Answer:
+    assert isinstance(response.body, Reader)
+    try:
+        if response.body.size > MOST_OUT:
+            raise TooLong
+        try:
+            pieces = [piece async for piece in response.body]
+        except Exception as error:  # nothing has gone out yet: it can be told
+            refusal = fail(error, head, story)
+            assert isinstance(refusal.body, bytes)
+            return refusal, refusal.body, story
+    finally:
+        response.body.close()
+    return response, pieces[0] if len(pieces) == 1 else b"".join(pieces), story
+
+
+@coroutine
+def _rest(running: Coroutine[Any, Any, Answer], waited_for: object) -> Generator[Any, Any, Answer]:
+    """The rest of a coroutine that already runs, and waits for what it has yielded."""
+    try:
+        while True:
+            try:
+                result = yield waited_for
+            except BaseException as error:  # the coroutine decides
+                waited_for = running.throw(error)
+            else:
+                waited_for = running.send(result)
+    except StopIteration as done:
+        answer: Answer = done.value
+        return answer
+
+
+@lru_cache(maxsize=512)
+def _field_name(raw: bytes) -> str:
+    return raw.decode("latin-1").lower()
+
+
+def read_head(raw: RawHead, target: str, secure: bool, peer: str) -> Head:
+    """What the parser has made of a request head, as the pipeline wants it."""
+    return Head(
+        raw.method,
+        target,
+        [
+            (_field_name(name), value.decode("latin-1").strip(" \t"))
+            for name, value in raw.raw_headers
+        ],
+        secure,
+        peer,
+        raw.version,
+    )
+
+
+_STATUS_LINES = {each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n" for each in HTTPStatus}
+_EMPTY = frozenset({204, 304})
+
+
+def whole(response: Response, method: str, body: bytes) -> bytes:
+    """The answer as ``web.Response`` writes it on a connection that is kept."""
+    status = response.status
+    fields = "".join([f"{name}: {value}\r\n" for name, value in response.headers])
+    known = f"\n{fields.lower()}"
+    bodiless = method == "HEAD" or status in _EMPTY
+    if "\ncontent-length: " not in known and (body or not bodiless):
+        fields += f"Content-Length: {len(body)}\r\n"
+    if body and not bodiless and "\ncontent-type: " not in known:
+        fields += "Content-Type: application/octet-stream\r\n"
+    head = f"{_STATUS_LINES[status]}{fields}Date: {rfc822_formatted_time()}\r\n\r\n".encode()
+    return head if bodiless else head + body
