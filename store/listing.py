@@ -5,11 +5,10 @@ the keys a prefix hides. Rows of objects are read here, in whole runs; ``walk``,
 kinds, knows no table but is given a way to open a cursor.
 """
 
-from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, groupby
 from typing import NamedTuple
 
 import apsw
@@ -24,8 +23,8 @@ Rows = Callable[[bytes, bool], Iterator[Row]]
 
 # A step costs a quarter of a seek, and many directories are small.
 _STEPS_BEFORE_SEEK = 4
-_FIRST_RUN, _LEAST_RUN = 64, 4
-"""Rows read at once where nothing is known, and after a skip."""
+_FIRST_RUN = 64
+"""Rows read at once where nothing is known."""
 
 
 def above(prefix: bytes) -> bytes | None:
@@ -175,120 +174,108 @@ class _Scan(NamedTuple):
         statement = f"{scan} {compare} ? AND key < ? ORDER BY key LIMIT ?"
         return every(self.db, statement, (self.bucket, start, end, count))
 
+    def heads(self, start: bytes, count: int, delimiter: bytes) -> list[Row]:
+        """The first ``count`` from ``start`` on, just the first one below each common prefix.
+
+        ``delimiter`` is not all 0xff.
+        """
+        bindings = {
+            "bucket": self.bucket,
+            "start": start,
+            "from": len(self.prefix) + 1,
+            "delimiter": delimiter,
+            "end": above(self.prefix),
+            "above": above(delimiter),
+            "most": count,
+        }
+        found: list[Row] = self.db.execute(_HEADS.format(self.columns), bindings).fetchall()
+        return found
+
 
 def _found(scan: _Scan, delimiter: bytes, after: bytes, limit: int) -> _Found:
     start, exclusive = _beginning(scan.prefix, delimiter, after)
     if limit <= 0 or start is None:
         return _Found([], [], None, more=False)
-    if delimiter:
-        spans = _spans(scan, delimiter, start, exclusive, limit + 1)
-        with snapshot(scan.db), closing(spans):
-            return _rolled_up(spans, limit)
-    rows = scan.rows(start, limit + 1, exclusive=exclusive)
-    more = len(rows) > limit
-    del rows[limit:]
-    return _Found(rows, [], rows[-1][0] if rows else None, more)
+    if not delimiter:
+        rows = scan.rows(start, limit + 1, exclusive=exclusive)
+        more = len(rows) > limit
+        del rows[limit:]
+        return _Found(rows, [], rows[-1][0] if rows else None, more)
+    items: list[Row | bytes] = []
+    runs = _rolled_up(scan, delimiter, start, exclusive, limit + 1)
+    with snapshot(scan.db), closing(runs):
+        while len(items) <= limit and (run := next(runs, None)):
+            items += run
+    more = len(items) > limit
+    del items[limit:]
+    rows = [item for item in items if isinstance(item, tuple)]
+    prefixes = [item for item in items if isinstance(item, bytes)]
+    last = items[-1] if items else None
+    return _Found(rows, prefixes, last[0] if isinstance(last, tuple) else last, more)
 
 
-_Span = tuple[list[Row], list[bytes]]
-"""Rows one after the other, and the common prefixes behind them."""
-
-
-def _rolled_up(spans: Iterator[_Span], limit: int) -> _Found:
-    rows: list[Row] = []
-    prefixes: list[bytes] = []
-    beyond = 0
-    for shown, common in spans:
-        rows += shown
-        prefixes += common
-        beyond = len(rows) + len(prefixes) - limit
-        if beyond > 0:
-            behind = min(beyond, len(common))
-            del prefixes[len(prefixes) - behind :]
-            del rows[len(rows) - (beyond - behind) :]
-            break
-    last = max((*prefixes[-1:], *(row[0] for row in rows[-1:])), default=None)
-    return _Found(rows, prefixes, last, more=beyond > 0)
-
-
-def _spans(
+def _rolled_up(
     scan: _Scan, delimiter: bytes, start: bytes | None, exclusive: bool, most: int
-) -> Generator[_Span, None, None]:
-    """What is from ``start`` on, in order: ``most`` rows and common prefixes or more.
+) -> Generator[list[Row | bytes], None, None]:
+    """In order, rows, and ``bytes`` where a common prefix stands for rows; ``most`` or more.
 
-    Rows are read by runs, each longer than the last. When most of a run was below common
-    prefixes, a skip takes over until it meets a key that is shown itself.
+    Read by runs, each longer than the last while that pays: of all rows, or when most of those were
+    below common prefixes of heads only, until most of these have none.
     """
-    skips = above(delimiter) is not None
-    count = min(_FIRST_RUN, most)
+    can_skip = above(delimiter) is not None
+    skips = False
+    count = _FIRST_RUN
     while start is not None:
-        run = scan.rows(start, count, exclusive=exclusive)
-        keys = [row[0] for row in run]
-        ends = [key.find(delimiter, len(scan.prefix)) for key in keys]
-        at = shown = 0
-        while at < len(run):
-            until = at if ends[at] >= 0 else _next_end(ends, at)
-            common = keys[until][: ends[until] + len(delimiter)] if until < len(run) else None
-            yield run[at:until], [] if common is None else [common]
-            shown += until - at + 1
-            if common is None:
-                start, exclusive, at = keys[-1], True, until
-            else:
-                start, exclusive = above(common), False
-                at = len(run) if start is None else bisect_left(keys, start, until + 1)
+        if skips:
+            run = scan.heads(start + b"\x00" * exclusive, count, delimiter)
+        else:
+            run = scan.rows(start, count, exclusive=exclusive)
+        items = _shown(run, delimiter, len(scan.prefix))
+        if items:
+            yield items
         if len(run) < count:
             return
-        most -= shown
-        count = max(min(4 * count, most), 1)
-        if skips and start is not None and not exclusive and 4 * shown < len(run):
-            start = yield from _skip(scan, delimiter, start, most)
-            count = min(_LEAST_RUN, most)
+        last = items[-1]
+        start, exclusive = (above(last), False) if isinstance(last, bytes) else (last[0], True)
+        most -= len(items)
+        if skips:
+            pays = skips = 4 * sum(isinstance(item, bytes) for item in items) > len(run)
+        else:
+            pays = 4 * len(items) >= len(run)
+            skips = can_skip and not pays
+        count = max(min(4 * count if pays or skips else _FIRST_RUN, most), 1)
 
 
-def _next_end(ends: list[int], at: int) -> int:
-    """The first place from ``at`` on where a delimiter was found, or behind the last."""
-    return next((place for place in range(at, len(ends)) if ends[place] >= 0), len(ends))
+def _shown(run: list[Row], delimiter: bytes, skipped: int) -> list[Row | bytes]:
+    """What is shown of a run, when a key is searched for the delimiter behind ``skipped`` bytes."""
+    ends = [row[0].find(delimiter, skipped) for row in run]
+    if max(ends, default=-1) < 0:
+        return [*run]
+    width = len(delimiter)
+    items = [row if end < 0 else row[0][: end + width] for row, end in zip(run, ends, strict=True)]
+    # Equal ones stand side by side.
+    return [item for item, _ in groupby(items)]
 
 
-# A thousand statements, one for each common prefix, take seven times as long.
-_SKIP = """
-    WITH RECURSIVE skip (key) AS (
+# A statement for each common prefix would take seven times as long.
+_HEADS = """
+    WITH RECURSIVE head (key) AS (
         SELECT (SELECT key FROM entry WHERE bucket = :bucket AND key >= :start
                 ORDER BY key LIMIT 1)
         UNION ALL
         SELECT (SELECT key FROM entry WHERE bucket = :bucket AND key >= CAST(
-                    substr(skip.key, 1, :from - 2 + instr(substr(skip.key, :from), :delimiter))
-                    || :above AS BLOB)
+                    CASE instr(substr(head.key, :from), :delimiter)
+                    WHEN 0 THEN head.key || x'00'
+                    ELSE substr(head.key, 1,
+                                :from - 2 + instr(substr(head.key, :from), :delimiter)) || :above
+                    END AS BLOB)
                 ORDER BY key LIMIT 1)
-        FROM skip
-        WHERE instr(substr(skip.key, :from), :delimiter) > 0
-            AND (:end IS NULL OR skip.key < :end)
+        FROM head WHERE head.key IS NOT NULL AND (:end IS NULL OR head.key < :end)
         LIMIT :most)
-    SELECT key FROM skip WHERE key IS NOT NULL AND (:end IS NULL OR key < :end)"""
-"""The first key at or after the start, then the first above that one's common prefix, and so on,
-up to and with a key that has no common prefix.
+    SELECT {} FROM head CROSS JOIN entry USING (key)
+    WHERE bucket = :bucket AND (:end IS NULL OR key < :end)"""
+"""The first key at or after the start, then the first that is not below the same common prefix...
 
 ``:from``: where a key goes on after the prefix, counted from 1; ``:end``: above the prefix;
 ``:above``: the delimiter.
 """
-
-
-def _skip(
-    scan: _Scan, delimiter: bytes, start: bytes, most: int
-) -> Generator[_Span, None, bytes | None]:
-    """Common prefixes, ``most`` of them, up to a key that has none. Returns that key, if any."""
-    skipped = len(scan.prefix)
-    bindings = {
-        "bucket": scan.bucket,
-        "start": start,
-        "from": skipped + 1,
-        "delimiter": delimiter,
-        "end": above(scan.prefix),
-        "above": above(delimiter),
-        "most": most,
-    }
-    keys: list[bytes] = [key for (key,) in scan.db.execute(_SKIP, bindings)]
-    shown = keys.pop() if keys and keys[-1].find(delimiter, skipped) < 0 else None
-    width = len(delimiter)
-    yield [], [key[: key.find(delimiter, skipped) + width] for key in keys]
-    return shown
