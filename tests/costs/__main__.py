@@ -4,13 +4,13 @@ Run it on a quiet machine, when a step has become cheaper, or dearer for a reaso
 """
 
 from tests.costs import baseline
-from tests.costs.measure import ROUNDS, ratio
+from tests.costs.measure import MORE_ROUNDS, ratio
 from tests.costs.steps import steps
 
 
 def main() -> None:
     with steps() as every:
-        measured = {name: ratio(step, 3 * ROUNDS) for name, step in every.items()}
+        measured = {name: ratio(step, MORE_ROUNDS) for name, step in every.items()}
     baseline.write(measured)
     print(baseline.FILE.read_text())
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from time import process_time
 
 ROUNDS = 9
+MORE_ROUNDS = 5 * ROUNDS
+"""For a baseline, and for a step that seems too dear: load comes and goes within a second."""
 MARGIN = 1.25
 """A step may cost this much more than its ratio in the baseline."""
 
@@ -58,7 +60,7 @@ def too_dear(steps: Iterable[Step], baseline: dict[str, float]) -> dict[str, flo
         limit = baseline[step.name] * MARGIN
         measured = ratio(step)
         if measured > limit:
-            measured = min(measured, ratio(step, 3 * ROUNDS))
+            measured = min(measured, ratio(step, MORE_ROUNDS))
         if measured > limit:
             found[step.name] = measured / baseline[step.name]
     return found
