@@ -1,12 +1,14 @@
-"""CORS from the configured headers (BTIP-25 HTTPHeaders): one rule for every bucket. Pure.
+"""CORS: a bucket's own rules, then the configured headers (BTIP-25 HTTPHeaders). Pure.
 
-Off until an origin is configured. A browser's cookies are never asked for: requests are signed, so
-``Access-Control-Allow-Credentials`` goes only to origins that are configured letter by letter, and
-never together with ``*``.
+Off until an origin is configured, there or here. A browser's cookies are never asked for: requests
+are signed, so ``Access-Control-Allow-Credentials`` goes only to origins that are configured letter
+by letter, and never together with ``*``.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ManageCorsUsing.html
 """
 
+from gateway import bucket_cors
+from gateway.bucket_cors import CorsConfiguration, headers_allowed, matches
 from gateway.config import Config
 from gateway.errors import AccessForbidden, BadRequest
 from gateway.request import Request
@@ -15,8 +17,10 @@ from gateway.response import Response
 VARY = ("vary", "Origin, Access-Control-Request-Headers, Access-Control-Request-Method")
 
 
-def preflight(request: Request, config: Config) -> Response:
+def preflight(request: Request, config: Config, rules: CorsConfiguration | None = None) -> Response:
     """The answer to OPTIONS: 200 without a body, and what the browser may send.
+
+    ``rules`` are the bucket's: the first that allows all of it answers, else the configuration.
 
     Raises ``BadRequest`` when it is no preflight (no ``Origin`` or no
     ``Access-Control-Request-Method``), ``AccessForbidden`` when origin, method or a header is not
@@ -31,28 +35,39 @@ def preflight(request: Request, config: Config) -> Response:
     if not method:
         raise BadRequest("Invalid Access-Control-Request-Method: null")
     asked = _list(request.headers.all("access-control-request-headers"))
-    if not (_allows(origin, method, config) and _headers_allowed(asked, config)):
+    rule = bucket_cors.met(rules, origin, method, asked)
+    if rule is not None:
+        answer = bucket_cors.granted(rule, origin)
+    elif _allows(origin, method, config) and headers_allowed(asked, config.cors_allow_headers):
+        answer = _granted(origin, config)
+    else:
         raise AccessForbidden(
             headers={"vary": VARY[1]},
             Method=method,
             ResourceType="BUCKET" if request.key is None else "OBJECT",
         )
-    answer = _granted(origin, config)
     if asked:
         answer.append(("access-control-allow-headers", ", ".join(asked)))
     return Response(200, [*answer, VARY])
 
 
-def headers(request: Request, config: Config) -> list[tuple[str, str]]:
+def headers(
+    request: Request, config: Config, rules: CorsConfiguration | None = None
+) -> list[tuple[str, str]]:
     """What CORS adds to the answer of any other request; nothing while CORS is off.
 
     ``Vary`` goes with every answer, also to requests without an origin, so that a shared cache does
     not hand one origin's answer to another. Never raises: a request that is not allowed is
     answered without the headers, and the browser keeps the answer from the script.
     """
-    if not config.cors_allow_origin or request.method == "OPTIONS":
+    if (not config.cors_allow_origin and rules is None) or request.method == "OPTIONS":
         return []
     origin = request.headers.get("origin")
+    # AWS judges by the method a preflight would ask for, where the header is there.
+    method = request.headers.get("access-control-request-method") or request.method
+    rule = bucket_cors.met(rules, origin, method)
+    if rule is not None and origin is not None:
+        return [*bucket_cors.granted(rule, origin), VARY]
     if not origin or not _allows(origin, request.method, config):
         return [VARY]
     answer = _granted(origin, config)
@@ -73,22 +88,7 @@ def _granted(origin: str, config: Config) -> list[tuple[str, str]]:
 
 def _allows(origin: str, method: str, config: Config) -> bool:
     return method in config.cors_allow_methods and any(
-        _matches(origin, pattern) for pattern in config.cors_allow_origin
-    )
-
-
-def _headers_allowed(asked: list[str], config: Config) -> bool:
-    patterns = [pattern.lower() for pattern in config.cors_allow_headers]
-    return all(any(_matches(name, pattern) for pattern in patterns) for name in asked)
-
-
-def _matches(text: str, pattern: str) -> bool:
-    """Equal, where one ``*`` in the pattern stands for any run: ``https://*.example.com``."""
-    before, star, after = pattern.partition("*")
-    if not star:
-        return text == pattern
-    return (
-        len(text) >= len(before) + len(after) and text.startswith(before) and text.endswith(after)
+        matches(origin, pattern) for pattern in config.cors_allow_origin
     )
 
 

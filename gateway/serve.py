@@ -9,9 +9,10 @@ from itertools import chain
 
 from msgspec import Struct
 
-from gateway import access, addressing, cors, naming, wire
+from gateway import access, addressing, bucket_cors, cors, naming, wire
 from gateway.auth.body import GuardedBody
 from gateway.auth.verify import Verified, verify
+from gateway.bucket_cors import CorsConfiguration
 from gateway.config import Config
 from gateway.errors import (
     BORDER,
@@ -29,6 +30,7 @@ from gateway.request import RawBody, Request
 from gateway.response import Response
 from gateway.trace import Trace, new_id
 from gateway.wire.error import render_error
+from gateway.wire.kept import kept
 from gateway.wire.shape import Shape
 from keys.table import Table
 from store.errors import StoreError
@@ -88,8 +90,8 @@ async def serve(gateway: Gateway, head: Head, body: RawBody) -> tuple[Response, 
     extra: list[tuple[str, str]] = []
     try:
         request = _parse(gateway.config, head, body)
-        extra = cors.headers(request, gateway.config)
-        response = await _answer(gateway, request, trace)
+        extra = cors.headers(request, gateway.config, _cors_rules(gateway, request))
+        response = await _answer(gateway, request, trace, extra)
     except Exception as error:
         response = _refusal(error, head, trace)
     return _finished(response, trace, extra), trace
@@ -149,13 +151,26 @@ def _check_head(config: Config, head: Head) -> None:
             raise S3NotImplemented(Header="Transfer-Encoding")
 
 
-async def _answer(gateway: Gateway, request: Request, trace: Trace) -> Response:
+def _cors_rules(gateway: Gateway, request: Request) -> CorsConfiguration | None:
+    """The bucket's, for browsers, who say where they come from. All others need none."""
+    if request.bucket is None or "origin" not in request.headers:
+        return None
+    bucket = gateway.store.bucket(request.bucket)
+    if bucket is None:
+        return None
+    return kept(CorsConfiguration, bucket.config, bucket_cors.CONFIG)
+
+
+async def _answer(
+    gateway: Gateway, request: Request, trace: Trace, extra: list[tuple[str, str]]
+) -> Response:
+    """``extra``: what is already known of the headers beside those of the response."""
     trace.bucket = request.bucket or ""
     if request.path in HEALTH and request.method in {"GET", "HEAD"}:
         return await _health(gateway.store, request.path, trace)
     if request.method == "OPTIONS":
         trace.operation = "Preflight"
-        return cors.preflight(request, gateway.config)
+        return cors.preflight(request, gateway.config, _cors_rules(gateway, request))
     operation = find(request, OPERATIONS)
     trace.operation = operation.name
     refuse_unsupported(request)
@@ -172,6 +187,8 @@ async def _answer(gateway: Gateway, request: Request, trace: Trace) -> Response:
         now=now,
         request_id=trace.request_id,
     )
+    if bucket is not None and bucket_cors.CONFIG in bucket.config and not extra:
+        extra.append(cors.VARY)  # a shared cache must not give this to a browser
     document = b""
     if wire.reads_document(operation.input):
         large = operation.name in LARGE_DOCUMENTS

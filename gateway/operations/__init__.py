@@ -14,6 +14,7 @@ from gateway.operations.bucket import (
 )
 from gateway.operations.complete import complete_multipart_upload
 from gateway.operations.copy import copy_object, upload_part_copy
+from gateway.operations.cors import delete_bucket_cors, get_bucket_cors, put_bucket_cors
 from gateway.operations.delete import delete_objects
 from gateway.operations.listing import list_object_versions, list_objects, list_objects_v2
 from gateway.operations.multipart import (
@@ -49,6 +50,9 @@ OPERATIONS = Operations(
         operation("PUT /{Bucket}?tagging", OWNER, put_bucket_tagging),
         operation("GET /{Bucket}?tagging", OWNER, get_bucket_tagging),
         operation("DELETE /{Bucket}?tagging", OWNER, delete_bucket_tagging, status=204),
+        operation("PUT /{Bucket}?cors", OWNER, put_bucket_cors),
+        operation("GET /{Bucket}?cors", OWNER, get_bucket_cors),
+        operation("DELETE /{Bucket}?cors", OWNER, delete_bucket_cors, status=204),
         operation("GET /{Bucket}", READ, list_objects),
         operation("GET /{Bucket}?list-type=2", READ, list_objects_v2),
         operation("GET /{Bucket}?versions", READ, list_object_versions),
