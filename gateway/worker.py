@@ -4,6 +4,7 @@ The supervisor forks workers; a server with one worker runs it in its own proces
 """
 
 import asyncio
+import ctypes
 import gc
 import logging
 import os
@@ -29,6 +30,12 @@ log = logging.getLogger("s3gw.gateway")
 
 EXPECTED = (BadSetting, KeysError, StoreError, OSError)
 """What can keep a worker from starting; told in one line, without a traceback."""
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
+KEPT_BYTES = 16 << 20
+"""Freed memory that a worker keeps at most where it can be given back."""
+MAPPED_BYTES = 4 << 20
+"""Allocations from this on are given back at once, as glibc does by default from 128 KiB on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,7 @@ def run(work: Work, sock: socket) -> int:
     """Answer on a bound socket until told to stop; the exit code of this process."""
     os.umask(0o077)
     _raise_descriptor_limit()
+    keep_freed_memory()
     logs.setup(work.config.log_format, work.config.log_level)
     try:
         uvloop.run(_serve(work, sock))
@@ -148,6 +156,21 @@ async def _make_buckets(work: Work, store: Store) -> None:
             )
         except BucketExists:
             continue
+
+
+def keep_freed_memory() -> None:
+    """Have the C library use freed memory again before it gives it back to the system.
+
+    A page of a listing is a few allocations of 300 KB; given back and taken anew each time, the
+    kernel clears 160 pages of memory for it, a third of what the request costs. Does nothing where
+    the C library is not glibc.
+
+    https://man7.org/linux/man-pages/man3/mallopt.3.html
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
+        mallopt(_M_MMAP_THRESHOLD, MAPPED_BYTES)
 
 
 def _raise_descriptor_limit() -> None:
