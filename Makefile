@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DIR ?= data
 
-.PHONY: serve test check bench lock format clean
+.PHONY: serve test check bench bench-compare lock format clean
 
 serve: .venv/serve  ## install and run the gateway on its embedded default
 	$(BIN)/s3gw serve $(DIR)
@@ -19,6 +19,9 @@ check: .venv/dev  ## format, lint, types, import contracts
 
 bench: .venv/dev  ## a fixed load over real sockets, each figure beside its limit
 	$(BIN)/python -m bench
+
+bench-compare: .venv/dev  ## every S3 server on PATH side by side: make bench-compare ARGS="--seconds 1 --cells 'get-*'"
+	$(BIN)/python -m bench compare $(ARGS)
 
 format: .venv/dev
 	$(BIN)/ruff format .

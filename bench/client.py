@@ -8,6 +8,9 @@ from typing import cast
 
 import uvloop
 
+_CHUNKED = -2
+_HEAD = -1
+
 
 @dataclass(frozen=True)
 class Result:
@@ -28,27 +31,44 @@ class Result:
         return self.bytes_moved / self.seconds / 1e6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Request:
     """One request, ready to send; ``bytes_moved`` is its body, or the body it should bring back."""
 
     wire: bytes
     bytes_moved: int = 0
-    body: bytes = b""
+    body: bytes | memoryview = b""
+    head: bool = False
+    """The answer has no body, whatever its Content-Length says."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """Every answer of a run: ``latencies`` in seconds, ``acknowledged`` the numbers answered."""
+
+    seconds: float
+    bytes_moved: int
+    latencies: list[float]
+    acknowledged: list[int]
+
+
+class Refused(Exception):
+    """An answer outside 2xx, or none at all; its text begins with what the server said."""
 
 
 class _Connection(asyncio.Protocol):
     """Sends the next request as soon as an answer is whole; counts bytes, keeps none."""
 
-    def __init__(self, following: Callable[[], Request | None], head: bool) -> None:
+    def __init__(self, following: Callable[[], tuple[int, Request] | None], head: bool) -> None:
         self.following = following
         self.head = head
         self.latencies: list[float] = []
+        self.acknowledged: list[int] = []
         self.bytes_moved = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._buffer = b""
-        self._left = -1
-        self._current: Request | None = None
+        self._left = _HEAD
+        self._current: tuple[int, Request] | None = None
         self._began = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -60,46 +80,107 @@ class _Connection(asyncio.Protocol):
         if self._current is None:
             self.transport.close()
             return
+        request = self._current[1]
         self._began = perf_counter()
-        self.transport.write(self._current.wire)
-        if self._current.body:
-            self.transport.write(self._current.body)
+        self.transport.write(request.wire)
+        if request.body:
+            self.transport.write(request.body)
 
     def data_received(self, data: bytes) -> None:
-        if self._left < 0:
-            self._buffer += data
-            head, found, rest = self._buffer.partition(b"\r\n\r\n")
-            if not found:
+        if self._left == _HEAD:
+            data = self._buffer + data
+            end = data.find(b"\r\n\r\n")
+            if end < 0:
+                self._buffer = data
                 return
-            if not head.startswith((b"HTTP/1.1 2",)):
-                self.done.set_exception(RuntimeError(self._buffer[:600].decode("latin-1")))
+            if not data.startswith(b"HTTP/1.1 2"):
+                self.done.set_exception(Refused(data[:600].decode("latin-1")))
                 self.transport.abort()
                 return
+            assert self._current is not None
             self._buffer = b""
-            self._left = _length(head) - len(rest) if not self.head else 0
+            bodiless = self.head or self._current[1].head
+            self._left = 0 if bodiless else _length(data[:end])
+            data = data[end + 4 :]
+        if self._left == _CHUNKED:
+            self._buffer = (self._buffer + data)[-7:]
+            if self._buffer not in (b"\r\n0\r\n\r\n", b"0\r\n\r\n"):
+                return
+            self._buffer = b""
+            self._left = 0
         else:
             self._left -= len(data)
         if self._left == 0:
-            assert self._current is not None
-            self.latencies.append(perf_counter() - self._began)
-            self.bytes_moved += self._current.bytes_moved
-            self._left = -1
-            self._next()
+            self._answered()
+
+    def _answered(self) -> None:
+        assert self._current is not None
+        number, request = self._current
+        self.latencies.append(perf_counter() - self._began)
+        self.acknowledged.append(number)
+        self.bytes_moved += request.bytes_moved
+        self._left = _HEAD
+        self._next()
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self.done.done():
             if self._current is None:
                 self.done.set_result(None)
             else:
-                self.done.set_exception(exc or RuntimeError("the server closed the connection"))
+                self.done.set_exception(exc or Refused("the server closed the connection"))
 
 
 def _length(head: bytes) -> int:
-    for line in head.split(b"\r\n")[1:]:
-        name, _, value = line.partition(b":")
-        if name.lower() == b"content-length":
-            return int(value)
-    return 0
+    """Bytes of the body that follows ``head``, or ``_CHUNKED``."""
+    low = head.lower()
+    at = low.find(b"\r\ncontent-length:")
+    if at >= 0:
+        return int(low[at + 17 :].partition(b"\r\n")[0])
+    return _CHUNKED if b"\r\ntransfer-encoding: chunked" in low else 0
+
+
+def load(
+    host: str,
+    port: int,
+    requests: Callable[[int], Request],
+    *,
+    connections: int,
+    seconds: float = 3.0,
+    most: int = 10**9,
+    head: bool = False,
+    may_break: bool = False,
+) -> Load:
+    """Send ``requests(0)``, ``requests(1)``, ... for a time, or until ``most`` were sent.
+
+    With ``may_break`` a connection that breaks has merely ended: its answers until then count.
+    Raises ``Refused`` at the first answer outside 2xx, ``OSError``.
+    """
+
+    async def send() -> Load:
+        loop = asyncio.get_running_loop()
+        began = perf_counter()
+        sent = 0
+
+        def following() -> tuple[int, Request] | None:
+            nonlocal sent
+            if sent >= most or perf_counter() - began > seconds:
+                return None
+            sent += 1
+            return sent - 1, requests(sent - 1)
+
+        made = [
+            (await loop.create_connection(lambda: _Connection(following, head), host, port))[1]
+            for _ in range(connections)
+        ]
+        await asyncio.gather(*(each.done for each in made), return_exceptions=may_break)
+        return Load(
+            seconds=perf_counter() - began,
+            bytes_moved=sum(each.bytes_moved for each in made),
+            latencies=[latency for each in made for latency in each.latencies],
+            acknowledged=[number for each in made for number in each.acknowledged],
+        )
+
+    return uvloop.run(send())
 
 
 def run(
@@ -112,33 +193,15 @@ def run(
     most: int = 10**9,
     head: bool = False,
 ) -> Result:
-    """Send ``requests(0)``, ``requests(1)``, ... for a time; raises when one is refused."""
-
-    async def load() -> Result:
-        loop = asyncio.get_running_loop()
-        began = perf_counter()
-        sent = 0
-
-        def following() -> Request | None:
-            nonlocal sent
-            if sent >= most or perf_counter() - began > seconds:
-                return None
-            sent += 1
-            return requests(sent - 1)
-
-        made = [
-            (await loop.create_connection(lambda: _Connection(following, head), host, port))[1]
-            for _ in range(connections)
-        ]
-        await asyncio.gather(*(connection.done for connection in made))
-        took = perf_counter() - began
-        latencies = sorted(each for connection in made for each in connection.latencies)
-        return Result(
-            requests=len(latencies),
-            seconds=took,
-            bytes_moved=sum(connection.bytes_moved for connection in made),
-            p50_ms=latencies[len(latencies) // 2] * 1e3,
-            p99_ms=latencies[int(len(latencies) * 0.99)] * 1e3,
-        )
-
-    return uvloop.run(load())
+    """``load``, summed up."""
+    done = load(
+        host, port, requests, connections=connections, seconds=seconds, most=most, head=head
+    )
+    latencies = sorted(done.latencies)
+    return Result(
+        requests=len(latencies),
+        seconds=done.seconds,
+        bytes_moved=done.bytes_moved,
+        p50_ms=latencies[len(latencies) // 2] * 1e3,
+        p99_ms=latencies[int(len(latencies) * 0.99)] * 1e3,
+    )

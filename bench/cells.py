@@ -1,0 +1,74 @@
+"""The cells of the comparison: what is asked, of which size, by how many at once."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatch
+
+KIB, MIB = 1 << 10, 1 << 20
+
+
+@dataclass(frozen=True)
+class Cell:
+    """``operation`` is PUT, GET, HEAD, DELETE, LIST, DELIMITER (a listing by "/") or MIXED.
+
+    MIXED is 45 % GET, 15 % PUT, 10 % DELETE, 30 % HEAD.
+    """
+
+    name: str
+    operation: str
+    size: int
+    connections: int
+
+    @property
+    def unit(self) -> str:
+        return "MB/s" if self.size >= MIB else "/s"
+
+    @property
+    def reads(self) -> bool:
+        """Needs objects that are there already."""
+        return self.operation != "PUT"
+
+    @property
+    def fixture(self) -> str:
+        """The bucket it works on: shared by all that only read, else its own."""
+        if self.operation in ("PUT", "DELETE", "MIXED"):
+            return self.name
+        return f"read-{self.size}"
+
+    def objects(self, most: int) -> int:
+        """How many objects are laid down before it runs."""
+        if not self.reads:
+            return 0
+        return min(most, max(4, (40 * MIB) // self.size))
+
+
+def _named(operation: str, size_name: str, size: int, *connections: int) -> Iterable[Cell]:
+    for count in connections:
+        yield Cell(f"{operation.lower()}-{size_name}-c{count}", operation, size, count)
+
+
+CELLS: tuple[Cell, ...] = (
+    *_named("PUT", "4k", 4 * KIB, 1, 32),
+    *_named("GET", "4k", 4 * KIB, 1, 32),
+    *_named("HEAD", "4k", 4 * KIB, 32),
+    *_named("LIST", "1000", 4 * KIB, 1, 4),
+    *_named("DELIMITER", "1000", 4 * KIB, 4),
+    *_named("DELETE", "4k", 4 * KIB, 32),
+    *_named("MIXED", "256k", 256 * KIB, 16),
+    *_named("PUT", "1m", MIB, 8),
+    *_named("GET", "1m", MIB, 8),
+    *_named("PUT", "64m", 64 * MIB, 1, 4),
+    *_named("GET", "64m", 64 * MIB, 1, 4),
+)
+
+
+def chosen(patterns: str) -> tuple[Cell, ...]:
+    """Cells one of the comma-separated patterns matches: ``get-*,put-4k-c1``.
+
+    Raises ``ValueError`` for a pattern that matches none.
+    """
+    wanted = patterns.split(",")
+    for pattern in wanted:
+        if not any(fnmatch(cell.name, pattern) for cell in CELLS):
+            raise ValueError(f"no cell {pattern!r}; there are {', '.join(c.name for c in CELLS)}")
+    return tuple(cell for cell in CELLS if any(fnmatch(cell.name, pattern) for pattern in wanted))

@@ -1,0 +1,240 @@
+"""Our own client in processes of its own: lays objects down, runs cells, counts what it costs."""
+
+import multiprocessing
+import resource
+from array import array
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from bench.bodies import Bodies
+from bench.cells import MIB, Cell
+from bench.client import Load, Refused, Request, load
+from bench.signing import Presigner, Target
+
+LISTED = 1000
+LIST_QUERY = {"encoding-type": "url", "list-type": "2", "max-keys": str(LISTED)}
+SIGNED_AHEAD = 20_000
+_MIX = "GHGPGHGHGDGHPGHGHDGP"  # 9 GET, 6 HEAD, 3 PUT, 2 DELETE, in turns
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All a client process must know. ``objects`` lie in the bucket already: 0 .. objects - 1."""
+
+    target: Target
+    operation: str
+    bucket: str
+    size: int
+    connections: int
+    seconds: float
+    bodies: Path
+    objects: int = 0
+    most: int = 10**9
+    warm_seconds: float = 0.0
+    laid: bool = False
+    """PUT to the names reads will look for, not to new ones."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One cell on one server, once. CPU seconds are of the measured time only."""
+
+    requests: int
+    seconds: float
+    bytes_moved: int
+    p50_ms: float
+    p90_ms: float
+    p99_ms: float
+    client_cpu_seconds: float
+    server_cpu_seconds: float
+    client: str
+    acknowledged: list[int] = field(default_factory=list, repr=False, compare=False)
+    """Numbers of the bodies a PUT cell was told are stored."""
+
+    @property
+    def per_second(self) -> float:
+        return self.requests / self.seconds
+
+
+def laid_key(number: int) -> str:
+    """Ten names to a "directory", so that a listing by delimiter has prefixes to fold."""
+    return f"{number // 10:05}/{number:07}"
+
+
+def new_key(number: int) -> str:
+    return f"o{number:08}"
+
+
+def requests(plan: Plan, lane: int, lanes: int) -> Callable[[int], Request]:
+    """What the connections of process ``lane`` send, from its first request to its last."""
+    sign = Presigner(plan.target)
+    bodies = Bodies(plan.bodies)
+    path = f"/{plan.bucket}"
+
+    def put(number: int) -> Request:
+        key = laid_key(number) if plan.laid else new_key(number)
+        wire = sign.wire("PUT", f"{path}/{key}", size=plan.size)
+        return Request(wire, plan.size, bodies.body(number, plan.size))
+
+    def on_laid(method: str, number: int) -> Request:
+        moved = plan.size if method == "GET" else 0
+        wire = sign.wire(method, f"{path}/{laid_key(number)}")
+        return Request(wire, moved, head=method == "HEAD")
+
+    def mixed(n: int) -> Request:
+        turn, slot = divmod(n, len(_MIX))
+        kind = _MIX[slot]
+        earlier = _MIX[:slot].count(kind)
+        if kind in "GH":
+            method = "GET" if kind == "G" else "HEAD"
+            return on_laid(method, (n * lanes + lane) % plan.objects)
+        if kind == "P":
+            return put((turn * 3 + earlier) * lanes + lane)
+        gone = (turn * 2 + earlier) * lanes + lane
+        return Request(sign.wire("DELETE", f"{path}/{new_key(gone)}"))
+
+    def first(n: int) -> Request:
+        number = n * lanes + lane
+        if plan.operation == "PUT":
+            return put(number)
+        if plan.operation == "DELETE":
+            return on_laid("DELETE", number)
+        if plan.operation in ("LIST", "DELIMITER"):
+            delimiter = {"delimiter": "/"} if plan.operation == "DELIMITER" else {}
+            return Request(sign.wire("GET", path, {**delimiter, **LIST_QUERY}))
+        return on_laid(plan.operation, number % plan.objects)
+
+    if plan.operation == "MIXED":
+        return mixed
+    if plan.size >= MIB and plan.operation == "PUT":
+        return first
+    period = {"PUT": 10**9, "DELETE": 10**9, "LIST": 1, "DELIMITER": 1}.get(
+        plan.operation, max(1, plan.objects // lanes)
+    )
+    ahead = [first(n) for n in range(min(period, plan.most // lanes + 1, SIGNED_AHEAD))]
+
+    def following(n: int) -> Request:
+        n %= period
+        return ahead[n] if n < len(ahead) else first(n)
+
+    return following
+
+
+def _serve(pipe: Connection, plan: Plan, lane: int, lanes: int) -> None:
+    """One client process: warm up, say so, wait for the word, run, report."""
+    mine = replace(
+        plan,
+        connections=plan.connections // lanes + (lane < plan.connections % lanes),
+        most=plan.most // lanes + (lane < plan.most % lanes),
+    )
+    try:
+        ask = requests(mine, lane, lanes)
+        warm = _load(mine, ask, mine.warm_seconds) if mine.warm_seconds else Load(0, 0, [], [])
+        pipe.send(None)
+        pipe.recv()
+        sent = len(warm.acknowledged)
+        before = _cpu()
+        done = _load(mine, lambda n: ask(n + sent), mine.seconds)
+        cpu = _cpu() - before
+    except (Refused, OSError) as error:
+        pipe.send(str(error) or repr(error))
+        return
+    numbers = [n * lanes + lane for n in warm.acknowledged]
+    numbers += [(n + sent) * lanes + lane for n in done.acknowledged]
+    pipe.send((done.seconds, done.bytes_moved, array("d", done.latencies), numbers, cpu))
+
+
+def _load(plan: Plan, ask: Callable[[int], Request], seconds: float) -> Load:
+    return load(
+        plan.target.host,
+        plan.target.port,
+        ask,
+        connections=plan.connections,
+        seconds=seconds,
+        most=plan.most,
+    )
+
+
+def _cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def drive(plan: Plan, server_cpu: Callable[[], float], lanes: int = 0) -> Measured:
+    """Run one cell with ``lanes`` client processes. Raises ``Refused``."""
+    lanes = lanes or (2 if plan.connections >= 8 else 1)
+    context = multiprocessing.get_context("spawn")
+    pipes: list[Connection] = []
+    children = []
+    for lane in range(lanes):
+        ours, theirs = context.Pipe()
+        child = context.Process(target=_serve, args=(theirs, plan, lane, lanes), daemon=True)
+        child.start()
+        theirs.close()
+        pipes.append(ours)
+        children.append(child)
+    try:
+        for pipe in pipes:
+            _heard(pipe)
+        before = server_cpu()
+        for pipe in pipes:
+            pipe.send(True)
+        parts = [_heard(pipe) for pipe in pipes]
+        return _merged(parts, server_cpu() - before)
+    finally:
+        for child in children:
+            child.kill()
+            child.join()
+
+
+def _heard(pipe: Connection) -> Any:
+    try:
+        said = pipe.recv()
+    except EOFError:
+        raise Refused("a client process ended") from None
+    if isinstance(said, str):
+        raise Refused(said)
+    return said
+
+
+def _merged(parts: list[Any], server_cpu_seconds: float) -> Measured:
+    latencies = sorted(latency for part in parts for latency in part[2])
+    if not latencies:
+        raise Refused("not one answer in the time given")
+    return Measured(
+        requests=len(latencies),
+        seconds=max(part[0] for part in parts),
+        bytes_moved=sum(part[1] for part in parts),
+        p50_ms=quantile_ms(latencies, 0.50),
+        p90_ms=quantile_ms(latencies, 0.90),
+        p99_ms=quantile_ms(latencies, 0.99),
+        client_cpu_seconds=sum(part[4] for part in parts),
+        server_cpu_seconds=server_cpu_seconds,
+        client=f"own x{len(parts)}",
+        acknowledged=[number for part in parts for number in part[3]],
+    )
+
+
+def quantile_ms(ordered: list[float], share: float) -> float:
+    """``ordered`` in seconds, ascending, not empty."""
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1e3
+
+
+def plan_of(cell: Cell, target: Target, bodies: Path, seconds: float, objects: int) -> Plan:
+    """The cell as one run: warmed up for a fifth of its time, never longer than its objects."""
+    once = cell.operation == "DELETE"
+    return Plan(
+        target=target,
+        operation=cell.operation,
+        bucket=cell.fixture,
+        size=cell.size,
+        connections=cell.connections,
+        seconds=seconds,
+        bodies=bodies,
+        objects=objects,
+        most=objects if once else 10**9,
+        warm_seconds=0.0 if once else min(1.0, seconds / 4),
+    )

@@ -1,0 +1,193 @@
+"""Servers that need more than one command line: configuration files, several ports, a cluster."""
+
+import json
+import os
+import secrets
+import subprocess
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from bench.servers import Absent, Minio, Moto, NotReady, S3gw, Server, Versitygw
+
+
+class Weed(Server):
+    """SeaweedFS, all in one process. The filer's own store is unsynced even in class D."""
+
+    name, binary = "seaweedfs", "weed"
+    classes: ClassVar = {"D": "filer rule fsync=true", "B": "default"}
+    ports = 8
+
+    def command(self, directory: Path, ports: list[int], durability: str) -> list[str]:
+        identity = {
+            "name": "bench",
+            "credentials": [{"accessKey": self.key[0], "secretKey": self.key[1]}],
+            "actions": ["Admin", "Read", "Write", "List", "Tagging"],
+        }
+        config = directory / "s3.json"
+        config.write_text(json.dumps({"identities": [identity]}))
+        names = ("s3", "s3", "master", "master", "volume", "volume", "filer", "filer")
+        kinds = ("port", "port.grpc") * 4
+        listen = [f"-{n}.{k}={p}" for n, k, p in zip(names, kinds, ports, strict=True)]
+        fixed = [f"-dir={directory}", "-ip=127.0.0.1", "-s3", f"-s3.config={config}"]
+        return [self.path, "server", *fixed, *listen, "-master.volumeSizeLimitMB=1024"]
+
+    def after_start(self, directory: Path, ports: list[int], durability: str) -> None:
+        if durability == "D":
+            subprocess.run(
+                [
+                    *(self.path, "shell", f"-master=127.0.0.1:{ports[2]}.{ports[3]}"),
+                    f"-filer=127.0.0.1:{ports[6]}.{ports[7]}",
+                ],
+                input="fs.configure -locationPrefix=/buckets/ -fsync=true -apply\n",
+                text=True,
+                capture_output=True,
+                timeout=60,
+                check=True,
+            )
+
+    def version(self) -> str:
+        said = subprocess.run([self.path, "version"], capture_output=True, text=True, check=False)
+        return said.stdout.strip()
+
+
+class Garage(Server):
+    """One node, no replicas, no compression; key and layout are made after the start."""
+
+    name = binary = "garage"
+    classes: ClassVar = {"D": "metadata_fsync, data_fsync", "B": "default"}
+    ports = 3
+
+    def __init__(self, path: str | None = None) -> None:
+        super().__init__(path)
+        self.key = ("GK" + "0" * 23 + "1", "0" * 63 + "1")
+
+    def command(self, directory: Path, ports: list[int], durability: str) -> list[str]:
+        sync = "true" if durability == "D" else "false"
+        (directory / "garage.toml").write_text(
+            f'metadata_dir = "{directory}/meta"\ndata_dir = "{directory}/data"\n'
+            f'db_engine = "lmdb"\nreplication_factor = 1\ncompression_level = "none"\n'
+            f"metadata_fsync = {sync}\ndata_fsync = {sync}\n"
+            f'rpc_bind_addr = "127.0.0.1:{ports[1]}"\nrpc_public_addr = "127.0.0.1:{ports[1]}"\n'
+            f'rpc_secret = "{secrets.token_hex(32)}"\n'
+            f'[s3_api]\ns3_region = "us-east-1"\napi_bind_addr = "127.0.0.1:{ports[0]}"\n'
+            f'[admin]\napi_bind_addr = "127.0.0.1:{ports[2]}"\n'
+        )
+        return [*self._program(directory), "server"]
+
+    def environment(self, directory: Path, durability: str) -> Mapping[str, str]:
+        return {"RUST_LOG": "garage=warn"}
+
+    def after_start(self, directory: Path, ports: list[int], durability: str) -> None:
+        node = self._ask(directory, "node", "id", "-q").partition("@")[0].strip()
+        self._ask(directory, "layout", "assign", "-z", "dc1", "-c", "10G", node)
+        self._ask(directory, "layout", "apply", "--version", "1")
+        self._ask(directory, "key", "import", "--yes", "-n", "bench", *self.key)
+        self._ask(directory, "key", "allow", "--create-bucket", self.key[0])
+
+    def _program(self, directory: Path) -> list[str]:
+        return [self.path, "-c", str(directory / "garage.toml")]
+
+    def _ask(self, directory: Path, *words: str) -> str:
+        """The node may need a moment before it answers its own command line."""
+        for _ in range(50):
+            said = subprocess.run(
+                [*self._program(directory), *words], capture_output=True, text=True, check=False
+            )
+            if said.returncode == 0:
+                return said.stdout
+            time.sleep(0.1)
+        raise NotReady(f"garage {words[0]} {words[1]}: {said.stderr[-300:]}")
+
+
+class Rustfs(Server):
+    """New buckets have a durability of their own, so both settings are given."""
+
+    name = binary = "rustfs"
+    classes: ClassVar = {"D": "strict, new buckets too", "B": "none, new buckets too"}
+
+    def command(self, directory: Path, ports: list[int], durability: str) -> list[str]:
+        return [self.path, "--address", f"127.0.0.1:{ports[0]}", str(directory)]
+
+    def environment(self, directory: Path, durability: str) -> Mapping[str, str]:
+        mode = {"D": "strict", "B": "none"}[durability]
+        return {
+            "RUSTFS_ACCESS_KEY": self.key[0],
+            "RUSTFS_SECRET_KEY": self.key[1],
+            "RUSTFS_CONSOLE_ENABLE": "false",
+            "RUSTFS_DURABILITY_MODE": mode,
+            "RUSTFS_NEW_BUCKET_DURABILITY_MODE": mode,
+            "RUST_LOG": "error",
+        }
+
+
+class Radosgw(Server):
+    """A gateway of its own before a Ceph cluster that runs already: its CEPH_CONF is given."""
+
+    name = binary = "radosgw"
+    classes: ClassVar = {"D": "BlueStore"}
+
+    def __init__(self, path: str | None = None) -> None:
+        super().__init__(path)
+        if not Path(os.environ.get("CEPH_CONF", "/etc/ceph/ceph.conf")).exists():
+            raise Absent("no Ceph cluster: neither CEPH_CONF nor /etc/ceph/ceph.conf")
+
+    def command(self, directory: Path, ports: list[int], durability: str) -> list[str]:
+        front = f"beast endpoint=127.0.0.1:{ports[0]}"
+        return [self.path, "-f", "-n", "client.admin", f"--rgw-frontends={front}"]
+
+    def after_start(self, directory: Path, ports: list[int], durability: str) -> None:
+        who = ["--uid=bench", "--display-name=bench"]
+        key = [f"--access-key={self.key[0]}", f"--secret-key={self.key[1]}"]
+        admin = str(Path(self.path).with_name("radosgw-admin"))
+        subprocess.run([admin, "user", "create", *who, *key], capture_output=True, check=False)
+
+
+class Localstack(Server):
+    """The runtime without its container, S3 alone."""
+
+    name = binary = "localstack"
+    classes: ClassVar = {"B": "memory and temporary files"}
+
+    def __init__(self, path: str | None = None) -> None:
+        super().__init__(path)
+        self.key = ("test", "test")  # it looks up secrets nowhere: every key's secret is "test"
+
+    def command(self, directory: Path, ports: list[int], durability: str) -> list[str]:
+        listen = f"GATEWAY_LISTEN=127.0.0.1:{ports[0]}"
+        python = str(Path(self.path).with_name("python"))
+        return ["/usr/bin/env", listen, python, "-m", "localstack.runtime.main"]
+
+    def environment(self, directory: Path, durability: str) -> Mapping[str, str]:
+        return {
+            "SERVICES": "s3",
+            "EAGER_SERVICE_LOADING": "1",
+            "LOCALSTACK_VOLUME_DIR": str(directory),
+            "DISABLE_EVENTS": "1",
+        }
+
+
+KINDS: tuple[type[Server], ...] = (
+    S3gw,
+    Minio,
+    Rustfs,
+    Weed,
+    Garage,
+    Versitygw,
+    Radosgw,
+    Localstack,
+    Moto,
+)
+
+
+def present(paths: Mapping[str, str]) -> tuple[list[Server], dict[str, str]]:
+    """The servers that can be started here, and for each other its name with the reason."""
+    servers: list[Server] = []
+    absent: dict[str, str] = {}
+    for kind in KINDS:
+        try:
+            servers.append(kind(paths.get(kind.name)))
+        except Absent as reason:
+            absent[kind.name] = str(reason)
+    return servers, absent
