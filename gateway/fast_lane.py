@@ -38,13 +38,16 @@ PATIENCE_SECONDS = 0.1
 """A body that is not there by then is left to the general lane and its time limits."""
 HOT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 SEAM = (
+    "_buffer_paused",
     "_current_request",
     "_force_close",
     "_keepalive_handle",
     "_keepalive_timeout",
+    "_max_msg_queue_size",
     "_messages",
     "_next_keepalive_close_time",
     "_parser",
+    "_pause_reading_for_buffer",
     "_paused",
     "_process_keepalive",
     "_upgraded",
@@ -128,6 +131,10 @@ class FastLane(web.RequestHandler):
         waiter, self._waiter = self._waiter, None
         super().data_received(data)
         self._waiter = waiter
+        out = self._held is not None or self._answering is not None
+        if out and len(self._messages) + 1 >= self._max_msg_queue_size and not self._buffer_paused:
+            # The parser counts the one that is out of the queue, and stops; aiohttp does not.
+            self._pause_reading_for_buffer()
         if not self._messages or self._answering is not None:
             return
         if self._held is not None:
