@@ -16,7 +16,7 @@ from store.errors import JournalMismatch
 from store.fsck_rows import Found
 from store.journal import Journal
 
-_NAME = re.compile(r"\d{16,}\.log")
+_NAME = re.compile(r"\d{16,}\.(log|cut-\d+)")
 
 
 def check(db: apsw.Connection, newest: apsw.Connection, directory: Path, reached: int) -> Found:

@@ -90,9 +90,7 @@ class Journal:
         self._open(tail.file)
         checked = zlib.crc32(payload, zlib.crc32(lsn.to_bytes(8, "big")))
         record = _RECORD.pack(len(payload), checked, lsn) + payload
-        written = os.pwrite(self._file, record, tail.length)
-        while written < len(record):
-            written += os.pwrite(self._file, record[written:], tail.length + written)
+        _write(self._file, record, tail.length)
         tail = Tail(tail.file, tail.length + len(record), last)
         self.set_tail(tail)
         return tail
@@ -133,8 +131,9 @@ class Journal:
     def cut(self) -> Tail:
         """Take a torn record off the end, and say where the journal then ends.
 
-        A crash tears only what was written last; a flipped bit may leave whole records behind it,
-        so what is taken off is kept beside the file. Raises ``JournalMismatch``.
+        A crash cuts short what was written last. A record that is all there but wrong may have
+        whole ones behind it: then what is taken off is kept beside the file, for a person to look
+        at. Raises ``JournalMismatch``.
         """
         names = self.names()
         if names and self._path(names[-1]).stat().st_size < _HEADER.size:
@@ -149,12 +148,19 @@ class Journal:
         return Tail(names[-1], end, lsn)
 
     def _cut(self, path: Path, end: int) -> None:
-        kept = path.with_suffix(f".cut-{end}")
-        log.warning("%s is cut to its last whole record; the rest is in %s", path.name, kept.name)
         with path.open("rb") as file:
             file.seek(end)
-            kept.write_bytes(file.read(_KEPT_BYTES))
-        kept.chmod(0o600)
+            rest = file.read(_KEPT_BYTES)
+        short = len(rest) < _RECORD.size or _RECORD.unpack_from(rest)[0] > len(rest) - _RECORD.size
+        log.warning("%s is cut to its last whole record, by %d bytes", path.name, len(rest))
+        if not short:
+            kept = path.with_suffix(f".cut-{end}")
+            log.warning("what was cut off is kept in %s", kept.name)
+            file = os.open(kept, _FLAGS | os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                _write(file, rest, 0)
+            finally:
+                os.close(file)
         os.truncate(path, end)
 
     # --- reading -------------------------------------------------------------------------------
@@ -215,3 +221,9 @@ def _sync_directory(path: Path) -> None:
         os.fsync(directory)
     finally:
         os.close(directory)
+
+
+def _write(file: int, data: bytes, offset: int) -> None:
+    written = 0
+    while written < len(data):
+        written += os.pwrite(file, data[written:] if written else data, offset + written)
