@@ -1,7 +1,10 @@
-"""Who may do what: canned ACLs of BTIP-25 "Access Control Lists (ACLs)". Pure.
+"""Who may do what: the one decision over bucket policies, ACLs, owners and public access blocks.
 
-Decides on values already read; never looks anything up, so that a refusal says nothing about what
-exists.
+The order: an explicit Deny of the bucket's policy, then its Allow, or what the ACL opens (canned
+ones, BTIP-25 "Access Control Lists (ACLs)"), or being the bucket's owner; else no.
+
+Decides on values already read, so that a refusal says nothing about what exists.
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-s3-evaluates-access-control.html
 """
 
 from enum import StrEnum
@@ -10,6 +13,14 @@ from msgspec import Struct
 
 from gateway.config import Config
 from gateway.errors import AccessDenied
+from gateway.policy.actions import OWNERS_OWN
+from gateway.policy.asks import Asks
+from gateway.policy.blocks import blocks
+from gateway.policy.document import CONFIG as POLICY
+from gateway.policy.document import Policy, parse
+from gateway.policy.errors import Malformed
+from gateway.policy.evaluate import Verdict, evaluate, might_allow
+from gateway.policy.public import is_public
 from keys.access_key import AccessKey
 from store.records import Bucket, Entry
 
@@ -60,6 +71,7 @@ def check(
     bucket: Bucket | None,
     config: Config,
     entry: Entry | None = None,
+    asks: Asks | None = None,
 ) -> None:
     """Return when ``caller`` may do what ``needs`` says; else raise ``AccessDenied``.
 
@@ -69,17 +81,29 @@ def check(
     an ``entry`` (no such object) the bucket's ACL decides, so that a caller who may not list
     learns nothing about which keys exist.
 
-    ``config.block_public`` closes what is open to everybody; owners and writers keep their access.
+    A bucket with a policy is also judged by that: ``asks`` says the request in its words, and
+    without that nobody gets in. A read of what is not there is then allowed to whoever may list.
+
+    ``config.block_public`` and the bucket's own block close what is open to everybody; owners and
+    writers keep their access.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl
     """
-    if not _may(caller, needs, bucket, config, entry):
+    if bucket is not None and POLICY in bucket.config:
+        if not _may_by_policy(caller, needs, bucket, config, entry, asks):
+            raise AccessDenied
+    elif not _may(caller, needs, bucket, config, entry):
         raise AccessDenied
+
+
+def has_policy(bucket: Bucket) -> bool:
+    return POLICY in bucket.config
 
 
 def _may(
     caller: Caller, needs: Needs, bucket: Bucket | None, config: Config, entry: Entry | None
 ) -> bool:
+    """By ACL and ownership alone."""
     signed = caller.id != ""
     if needs is Needs.SIGNED:
         return signed
@@ -92,4 +116,52 @@ def _may(
         if signed and caller.id == entry.owner:
             return True
         acl = entry.attributes.acl
-    return not config.block_public and needs in OPENS.get(acl, frozenset())
+    if config.block_public or needs not in OPENS.get(acl, frozenset()):
+        return False
+    return not blocks(bucket.config).ignore_public_acls
+
+
+def _may_by_policy(
+    caller: Caller,
+    needs: Needs,
+    bucket: Bucket,
+    config: Config,
+    entry: Entry | None,
+    asks: Asks | None,
+) -> bool:
+    if asks is None:
+        return False
+    owns = caller.id != "" and caller.id == bucket.owner
+    if not OWNERS_OWN.isdisjoint(asks.actions):
+        # Not for a policy to give or take, or whoever it lets in could shut the owner out.
+        return owns
+    try:
+        policy = parse(bucket.config[POLICY], bucket.name)
+    except Malformed:
+        return False
+    if asks.each:
+        return _may(caller, needs, bucket, config, entry) or any(
+            might_allow(policy, caller.id, action) for action in asks.actions
+        )
+    questions = asks.questions(bucket.name)
+    if needs is Needs.GET and entry is None and asks.key is not None:
+        if any(evaluate(policy, each) is Verdict.DENY for each in questions):
+            return False
+        questions, needs = (asks.listing(bucket.name),), Needs.READ
+    by_acl = _may(caller, needs, bucket, config, entry)
+    by_policy = not _restricted(policy, bucket, config)
+    verdicts = [evaluate(policy, each) for each in questions]
+    return all(
+        verdict is not Verdict.DENY and (by_acl or (by_policy and verdict is Verdict.ALLOW))
+        for verdict in verdicts
+    )
+
+
+def _restricted(policy: Policy, bucket: Bucket, config: Config) -> bool:
+    """Its Allow statements count for nobody, since some of them are for everybody.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+    """
+    if not config.block_public and not blocks(bucket.config).restrict_public_buckets:
+        return False
+    return is_public(policy)

@@ -9,7 +9,7 @@ order of rows never matters. A request that names a subresource of AWS's model f
 level which the winning row does not select is NotImplemented, never the plain verb.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -22,12 +22,15 @@ from gateway import access
 from gateway.access import Caller, Needs
 from gateway.config import Config
 from gateway.errors import InvalidRequest, MethodNotAllowed, PreconditionFailed, S3NotImplemented
+from gateway.naming import key_bytes
+from gateway.policy.asks import Asks
+from gateway.policy.facts import Facts
 from gateway.request import Request
 from gateway.unserved import refuse_subresources
 from gateway.unserved import refuse_unsupported as refuse_unsupported
 from gateway.wire.shape import Header, Query, Shape, marked
 from keys.table import Table
-from store.records import Bucket
+from store.records import Bucket, Entry
 from store.store import Store
 
 
@@ -43,6 +46,8 @@ class Call(Struct, frozen=True):
     config: Config
     now: datetime
     request_id: str
+    request: Request
+    """For what a bucket policy asks about it; everything else comes with the input."""
 
     @property
     def bucket(self) -> Bucket:
@@ -50,9 +55,35 @@ class Call(Struct, frozen=True):
         assert self.target is not None
         return self.target
 
-    def allow(self, needs: Needs, bucket: Bucket) -> None:
-        """Raises ``AccessDenied``. For the second bucket of a copy."""
-        access.check(self.caller, needs, bucket, self.config)
+    def allow(
+        self,
+        needs: Needs,
+        bucket: Bucket,
+        action: str = "",
+        *,
+        key: str | None = None,
+        entry: Entry | None = None,
+    ) -> None:
+        """Raises ``AccessDenied``. For more than the row's own right on the row's own resource.
+
+        ``action`` is what a policy calls it (``s3:GetObject``), ``key`` the object it is about.
+        Without an action a bucket that has a policy lets nobody in.
+        """
+        asks = None
+        if action and access.has_policy(bucket):
+            asks = Asks((action,), key, self._facts(bucket, key))
+        access.check(self.caller, needs, bucket, self.config, entry, asks)
+
+    def _facts(self, bucket: Bucket, key: str | None) -> Facts:
+        return Facts(
+            self.request, self.caller.id, self.now, lambda: object_tags(self.store, bucket, key)
+        )
+
+
+def object_tags(store: Store, bucket: Bucket, key: str | None) -> Mapping[str, str]:
+    """The tags of the object that has this key now; none when there is none."""
+    entry = None if key is None else store.entry(bucket, key_bytes(key))
+    return {} if entry is None else entry.attributes.tags
 
 
 @dataclass(frozen=True, slots=True)

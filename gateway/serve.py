@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -24,8 +24,9 @@ from gateway.errors import (
     S3Error,
     S3NotImplemented,
 )
-from gateway.operation import Call, Operation, find, refuse_unsupported
+from gateway.operation import Call, Operation, find, object_tags, refuse_unsupported
 from gateway.operations import OPERATIONS
+from gateway.policy.asks import Asks, asks
 from gateway.request import RawBody, Request
 from gateway.response import Response
 from gateway.trace import Trace, new_id
@@ -34,7 +35,7 @@ from gateway.wire.kept import kept
 from gateway.wire.shape import Shape
 from keys.table import Table
 from store.errors import StoreError
-from store.records import Bucket
+from store.records import Bucket, Entry
 from store.store import Store
 
 log = logging.getLogger("s3gw.gateway")
@@ -177,7 +178,7 @@ async def _answer(
     now = gateway.clock()
     verified = verify(request, gateway.keys, gateway.config, now)
     trace.caller = verified.caller.id
-    bucket = _allow(gateway, operation, request, verified)
+    bucket = _allow(gateway, operation, request, verified, now)
     call = Call(
         caller=verified.caller,
         target=bucket,
@@ -186,6 +187,7 @@ async def _answer(
         config=gateway.config,
         now=now,
         request_id=trace.request_id,
+        request=request,
     )
     if bucket is not None and bucket_cors.CONFIG in bucket.config and not extra:
         extra.append(cors.VARY)  # a shared cache must not give this to a browser
@@ -204,7 +206,7 @@ async def _health(store: Store, path: str, trace: Trace) -> Response:
 
 
 def _allow(
-    gateway: Gateway, operation: Operation, request: Request, verified: Verified
+    gateway: Gateway, operation: Operation, request: Request, verified: Verified, now: datetime
 ) -> Bucket | None:
     """The bucket of the request, if the caller may do this to it."""
     if operation.needs is access.Needs.SIGNED:
@@ -217,11 +219,33 @@ def _allow(
     if operation.needs is access.Needs.GET and verified.caller.id != bucket.owner:
         # Only others are judged by the object's own ACL.
         entry = gateway.store.entry(bucket, naming.key_bytes(request.key or ""))
-    access.check(verified.caller, operation.needs, bucket, gateway.config, entry)
+    question = None
+    if access.has_policy(bucket):
+        entry, question = _asked(gateway, operation, request, verified, now, bucket)
+    access.check(verified.caller, operation.needs, bucket, gateway.config, entry, question)
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
     if not naming.is_owner(bucket.owner, request.headers.get("x-amz-expected-bucket-owner")):
         raise AccessDenied
     return bucket
+
+
+def _asked(
+    gateway: Gateway,
+    operation: Operation,
+    request: Request,
+    verified: Verified,
+    now: datetime,
+    bucket: Bucket,
+) -> tuple[Entry | None, Asks]:
+    """What the bucket's policy is asked, and the object when it is to be read."""
+    entry = None
+    if operation.needs is access.Needs.GET and request.key is not None:
+        entry = gateway.store.entry(bucket, naming.key_bytes(request.key))
+
+    def tags() -> Mapping[str, str]:
+        return object_tags(gateway.store, bucket, request.key)
+
+    return entry, asks(operation.name, request, verified.caller.id, now, tags)
 
 
 async def _run(

@@ -23,6 +23,12 @@ from gateway.operations.multipart import (
     upload_part,
 )
 from gateway.operations.object import delete_object, get_object, head_object, put_object
+from gateway.operations.policy import (
+    delete_bucket_policy,
+    get_bucket_policy,
+    get_bucket_policy_status,
+    put_bucket_policy,
+)
 from gateway.operations.tagging import (
     delete_bucket_tagging,
     delete_object_tagging,
@@ -47,6 +53,10 @@ OPERATIONS = Operations(
         operation("GET /{Bucket}?versioning", READ, get_bucket_versioning),
         operation("PUT /{Bucket}?acl", OWNER, put_bucket_acl),
         operation("GET /{Bucket}?acl", OWNER, get_bucket_acl),
+        operation("PUT /{Bucket}?policy", OWNER, put_bucket_policy),
+        operation("GET /{Bucket}?policy", OWNER, get_bucket_policy),
+        operation("DELETE /{Bucket}?policy", OWNER, delete_bucket_policy, status=204),
+        operation("GET /{Bucket}?policyStatus", OWNER, get_bucket_policy_status),
         operation("PUT /{Bucket}?tagging", OWNER, put_bucket_tagging),
         operation("GET /{Bucket}?tagging", OWNER, get_bucket_tagging),
         operation("DELETE /{Bucket}?tagging", OWNER, delete_bucket_tagging, status=204),

@@ -212,10 +212,11 @@ def _check_tags(call: Call, ask: CopyObjectInput, source: Entry) -> None:
     if ask.tagging_directive is TaggingDirective.REPLACE:
         may_tag(call, ask.tagging)
     elif source.attributes.tags:
-        there = call.store.bucket(named(ask.copy_source).bucket)
-        for bucket in (there, call.bucket):
-            if bucket is not None:
-                call.allow(Needs.OWNER, bucket)
+        wanted = named(ask.copy_source)
+        there = call.store.bucket(wanted.bucket)
+        if there is not None:
+            call.allow(Needs.OWNER, there, "s3:GetObjectTagging", key=wanted.key, entry=source)
+        call.allow(Needs.OWNER, call.bucket, "s3:PutObjectTagging", key=ask.key)
 
 
 def _check_size(size: int) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated, NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from gateway import conditions
-from gateway.access import Needs, check
+from gateway.access import Needs
 from gateway.conditions import Conditions
 from gateway.errors import AccessDenied, InvalidArgument, NoSuchBucket, NoSuchKey
 from gateway.naming import is_owner, key_bytes
@@ -77,7 +77,8 @@ def readable(call: Call, ask: Source) -> Entry:
     if bucket is None:
         raise NoSuchBucket(BucketName=wanted.bucket)
     entry = call.store.entry(bucket, key_bytes(wanted.key))
-    check(call.caller, Needs.GET, bucket, call.config, entry)
+    action = "s3:GetObject" if wanted.version_id is None else "s3:GetObjectVersion"
+    call.allow(Needs.GET, bucket, action, key=wanted.key, entry=entry)
     if not is_owner(bucket.owner, ask.expected_source_bucket_owner):
         raise AccessDenied
     check_version(wanted.key, wanted.version_id)

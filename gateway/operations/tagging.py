@@ -150,7 +150,8 @@ def may_tag(call: Call, tagging: str | None) -> None:
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html (s3:PutObjectTagging)
     """
     if tagging is not None:
-        call.allow(Needs.OWNER, call.bucket)
+        key = call.request.key
+        call.allow(Needs.OWNER, call.bucket, "s3:PutObjectTagging", key=key)
 
 
 async def _retag(call: Call, key: str, version_id: str | None, given: dict[str, str]) -> None:

@@ -14,6 +14,8 @@ from gateway.policy.errors import Malformed
 from gateway.policy.principals import Principals, principals
 from gateway.policy.wildcards import Pattern, pattern
 
+CONFIG = "policy"
+"""Its name among a bucket's documents."""
 MAX_BYTES = 20 * 1024
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketPolicy.html"""
 CURRENT, OLD = "2012-10-17", "2008-10-17"

@@ -8,7 +8,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-ke
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, unquote
 
@@ -27,8 +27,8 @@ class Facts:
     key_id: str
     """Of the caller; empty when anonymous."""
     now: datetime
-    tags: Mapping[str, str] = field(default_factory=dict)
-    """Of the object that is there already."""
+    tags: Callable[[], Mapping[str, str]] = dict
+    """Looks up those of the object that is there already: only when a condition asks."""
     prefix: str | None = None
     """Stands for the query's, when the question is whether a missing key may be told."""
 
@@ -42,7 +42,7 @@ class Facts:
             return tuple(name for name, _ in self._requested_tags()) or None
         family, _, tag = key.partition("/")
         if family == "s3:existingobjecttag":
-            return _tagged(self.tags.items(), tag)
+            return _tagged(self.tags().items(), tag)
         if family == "s3:requestobjecttag":
             return _tagged(self._requested_tags(), tag)
         return None

@@ -28,6 +28,7 @@ from botocore.config import Config as ClientConfig
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from gateway.operations import OPERATIONS
 from gateway.unserved import SUBRESOURCES
 from tests.gateway.server_process import ServerProcess
 
@@ -293,16 +294,22 @@ EVERY_NAME = sorted(frozenset().union(*SUBRESOURCES.values()))
 NOT_BY_THEMSELVES = {"list-type", "versions", "partNumber", "uploadId"}
 
 
+def served(level: str, name: str) -> bool:
+    """The subresource has operations of its own that may succeed."""
+    return any(row.level == level and name in row.query for row in OPERATIONS)
+
+
 @pytest.mark.parametrize("name", [*EVERY_NAME, "anything", "policyOfTomorrow", "new-thing"])
 def test_row_54_no_subresource_deletes_or_replaces_what_it_belongs_to(gateway, s3, bucket, name):
     for target in (f"/{bucket}?{name}", f"/{bucket}?{name}=", f"/{bucket}?x-id=y&{name}"):
-        assert raw(gateway, "DELETE", target, key=gateway.owner)[0] in (400, 404, 405, 501)
+        status, _, _ = raw(gateway, "DELETE", target, key=gateway.owner)
+        assert status in (400, 404, 405, 501) or (status == 204 and served("bucket", name))
     s3.head_bucket(Bucket=bucket)
     s3.put_object(Bucket=bucket, Key="k", Body=SECRET)
     for method in ("DELETE", "PUT"):
         body = b"<Tagging/>" if method == "PUT" else b""
         status, _, _ = raw(gateway, method, f"/{bucket}/k?{name}", body, gateway.owner)
-        assert status in (400, 404, 405, 501)
+        assert status in (400, 404, 405, 501) or (status in (200, 204) and served("object", name))
     assert read(s3, bucket, "k") == SECRET
 
 
