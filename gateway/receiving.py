@@ -24,10 +24,12 @@ def take_over(
 ) -> "Receiving | None":
     """The rest of the request's body, or ``None`` where aiohttp must go on with it.
 
+    So it must under TLS: uvloop's goes on reading for a protocol that has paused it, and there is
+    little to save where every byte is copied by the decryption.
     ``too_slow`` is asked, while it waits, with how many bytes the running ``fill`` has got.
     """
     content, connection = request.content, request.protocol
-    if request.content_length is None or request.transport is None:
+    if request.content_length is None or request.transport is None or request.secure:
         return None
     left = request.content_length - content.total_bytes
     # What aiohttp has taken off the socket must have gone all the way to its reader first.
