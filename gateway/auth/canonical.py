@@ -35,6 +35,7 @@ def canonical_uri(path: str) -> str:
     return quote_from_bytes(unquote_to_bytes(path.encode("latin-1")), safe="/")
 
 
+@lru_cache(maxsize=4096)
 def _canonical_value(raw: str) -> str:
     if _canonical_text(raw):
         return raw

@@ -75,6 +75,7 @@ def format_extra(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+@lru_cache(maxsize=1024)
 def parse_scope(credential: str, refuse: Refuse) -> Scope:
     """Raises ``refuse(detail)`` when the credential is not one of S3's."""
     fields = credential.rsplit("/", 4)
@@ -98,6 +99,7 @@ def parse_scope(credential: str, refuse: Refuse) -> Scope:
     return Scope(key_id, day, region)
 
 
+@lru_cache(maxsize=1024)
 def parse_signed_headers(text: str, refuse: Refuse) -> tuple[str, ...]:
     """The list as a tuple. Raises ``refuse(detail)`` unless it is sound and signs ``host``.
 

@@ -59,6 +59,12 @@ _CONTENT_MEMBERS = (
     "content_type",
     "expires",
 )
+_KEPT_MEMBERS = {
+    **{name.replace("_", "-"): name for name in _CONTENT_MEMBERS},
+    "x-amz-storage-class": "storage_class",
+    "x-amz-website-redirect-location": "website_redirect_location",
+}
+"""The members that show what is in ``Attributes.headers``."""
 _CHECKSUM_MEMBERS = {
     "CRC32": "checksum_crc32",
     "CRC32C": "checksum_crc32c",
@@ -237,10 +243,8 @@ def description(entry: Entry, config: Config) -> dict[str, Any]:
     kept = entry.attributes
     shown = cid.text(entry.cid)
     said: dict[str, Any] = {
-        name: kept.headers.get(name.replace("_", "-")) for name in _CONTENT_MEMBERS
+        _KEPT_MEMBERS[name]: value for name, value in kept.headers.items() if name in _KEPT_MEMBERS
     }
-    said["storage_class"] = kept.headers.get("x-amz-storage-class")
-    said["website_redirect_location"] = kept.headers.get("x-amz-website-redirect-location")
     said["etag"] = quote_etag(entry.etag)
     said["last_modified"] = conditions.modified(entry)
     said["cid"] = shown

@@ -5,6 +5,7 @@ GetObject and HeadObject differ only in sending the bytes, so all they share is 
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
 
 from gateway import conditions, ranges
@@ -34,6 +35,9 @@ OVERRIDABLE = (
     "content_type",
     "expires",
 )
+
+
+_given = attrgetter(*[f"response_{member}" for member in OVERRIDABLE])
 
 
 class ReadInput(Shape):
@@ -146,8 +150,8 @@ def _overrides(call: Call, ask: ReadInput) -> dict[str, str]:
     """
     given = {
         member: value
-        for member in OVERRIDABLE
-        if (value := getattr(ask, f"response_{member}")) is not None
+        for member, value in zip(OVERRIDABLE, _given(ask), strict=True)
+        if value is not None
     }
     if given and call.caller.access_key is None:
         raise InvalidRequest(
