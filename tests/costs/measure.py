@@ -28,25 +28,27 @@ class Step:
     """Calls in a round, for a few milliseconds."""
     yardstick: Work
     yardstick_times: int
+    before: Work = lambda: None
+    """What each call needs; not measured."""
 
 
 def ratio(step: Step, rounds: int = ROUNDS) -> float:
     """What one call of the step costs, in calls of its yardstick."""
-    step.work()
-    step.yardstick()
     works, yardsticks = [], []
     gc.collect()
     gc.disable()
     try:
         for _ in range(rounds):
-            works.append(_cost(step.work, step.times))
+            works.append(_cost(step.work, step.times, step.before))
             yardsticks.append(_cost(step.yardstick, step.yardstick_times))
     finally:
         gc.enable()
     return min(works) / min(yardsticks)
 
 
-def _cost(work: Work, times: int) -> float:
+def _cost(work: Work, times: int, before: Work = lambda: None) -> float:
+    for _ in range(times):
+        before()
     began = process_time()
     for _ in range(times):
         work()
