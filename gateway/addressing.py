@@ -78,10 +78,16 @@ def _host(headers: Headers) -> str:
     https://www.rfc-editor.org/rfc/rfc9112#section-3.2
     """
     hosts = headers.all("host")
-    host = _HOST.fullmatch(hosts[0]) if len(hosts) == 1 else None
-    if host is None:
+    name = _host_name(hosts[0]) if len(hosts) == 1 else None
+    if name is None:
         raise BadRequest("A request must have exactly one valid Host header.")
-    return host["name"].lower().removesuffix(".")
+    return name
+
+
+@lru_cache(maxsize=1024)
+def _host_name(field: str) -> str | None:
+    host = _HOST.fullmatch(field)
+    return host["name"].lower().removesuffix(".") if host else None
 
 
 @lru_cache(maxsize=1024)
