@@ -12,14 +12,14 @@ from enum import StrEnum
 from msgspec import Struct
 
 from gateway.config import Config
-from gateway.errors import AccessDenied
+from gateway.errors import AccessDenied, NoSuchKey
 from gateway.policy.actions import OWNERS_OWN
 from gateway.policy.asks import Asks
 from gateway.policy.blocks import blocks
 from gateway.policy.document import CONFIG as POLICY
 from gateway.policy.document import Policy, parse
 from gateway.policy.errors import Malformed
-from gateway.policy.evaluate import Verdict, evaluate, might_allow
+from gateway.policy.evaluate import Question, Verdict, evaluate, might_allow
 from gateway.policy.public import is_public
 from keys.access_key import AccessKey
 from store.records import Bucket, Entry
@@ -82,7 +82,8 @@ def check(
     learns nothing about which keys exist.
 
     A bucket with a policy is also judged by that: ``asks`` says the request in its words, and
-    without that nobody gets in. A read of what is not there is then allowed to whoever may list.
+    without that nobody gets in. That an object is not there is told to whoever may list, by
+    ``NoSuchKey`` to those who could not read it either, and to nobody else.
 
     ``config.block_public`` and the bucket's own block close what is open to everybody; owners and
     writers keep their access.
@@ -139,22 +140,30 @@ def _may_by_policy(
         policy = parse(bucket.config[POLICY], bucket.name)
     except Malformed:
         return False
-    if asks.each:
+    if asks.later:
         return _may(caller, needs, bucket, config, entry) or any(
             might_allow(policy, caller.id, action) for action in asks.actions
         )
-    questions = asks.questions(bucket.name)
-    if needs is Needs.GET and entry is None and asks.key is not None:
-        if any(evaluate(policy, each) is Verdict.DENY for each in questions):
-            return False
-        questions, needs = (asks.listing(bucket.name),), Needs.READ
-    by_acl = _may(caller, needs, bucket, config, entry)
     by_policy = not _restricted(policy, bucket, config)
-    verdicts = [evaluate(policy, each) for each in questions]
-    return all(
-        verdict is not Verdict.DENY and (by_acl or (by_policy and verdict is Verdict.ALLOW))
-        for verdict in verdicts
-    )
+
+    def granted(right: Needs, *questions: Question) -> bool:
+        by_acl = _may(caller, right, bucket, config, entry)
+        return all(
+            verdict is not Verdict.DENY and (by_acl or (by_policy and verdict is Verdict.ALLOW))
+            for verdict in [evaluate(policy, each) for each in questions]
+        )
+
+    questions = asks.questions(bucket.name)
+    if not asks.missing:
+        return granted(needs, *questions)
+    if any(evaluate(policy, each) is Verdict.DENY for each in questions):
+        return False
+    if not granted(Needs.READ, asks.listing(bucket.name)):
+        return False
+    if not granted(needs, *questions):
+        # Said here: by the time it is read there may be an object that is not for this caller.
+        raise NoSuchKey(Key=asks.key)
+    return True
 
 
 def _restricted(policy: Policy, bucket: Bucket, config: Config) -> bool:

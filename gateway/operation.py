@@ -63,21 +63,25 @@ class Call(Struct, frozen=True):
         *,
         key: str | None = None,
         entry: Entry | None = None,
+        requested_tags: Mapping[str, str] | None = None,
     ) -> None:
         """Raises ``AccessDenied``. For more than the row's own right on the row's own resource.
 
-        ``action`` is what a policy calls it (``s3:GetObject``), ``key`` the object it is about.
-        Without an action a bucket that has a policy lets nobody in.
+        ``action`` is what a policy calls it (``s3:GetObject``), ``key`` the object it is about
+        (to be read, for ``Needs.GET``: ``entry``, or none is there), ``requested_tags`` what the
+        body would set. Without an action a bucket that has a policy lets nobody in.
         """
         asks = None
         if action and access.has_policy(bucket):
-            asks = Asks((action,), key, self._facts(bucket, key))
+            facts = Facts(
+                self.request,
+                self.caller.id,
+                self.now,
+                lambda: object_tags(self.store, bucket, key),
+                requested_tags,
+            )
+            asks = Asks((action,), key, facts, needs is Needs.GET and entry is None)
         access.check(self.caller, needs, bucket, self.config, entry, asks)
-
-    def _facts(self, bucket: Bucket, key: str | None) -> Facts:
-        return Facts(
-            self.request, self.caller.id, self.now, lambda: object_tags(self.store, bucket, key)
-        )
 
 
 def object_tags(store: Store, bucket: Bucket, key: str | None) -> Mapping[str, str]:

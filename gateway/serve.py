@@ -27,6 +27,7 @@ from gateway.errors import (
 from gateway.operation import Call, Operation, find, object_tags, refuse_unsupported
 from gateway.operations import OPERATIONS
 from gateway.policy.asks import Asks, asks
+from gateway.policy.facts import Facts
 from gateway.request import RawBody, Request
 from gateway.response import Response
 from gateway.trace import Trace, new_id
@@ -58,6 +59,9 @@ HEALTH = {
     "/minio/health/ready": True,
 }
 """Health paths; true when a write must be possible. MinIO's are what compose files probe."""
+_READS = frozenset({"GET", "HEAD"})
+_OF_OBJECTS = frozenset({access.Needs.GET, access.Needs.OWNER})
+"""Rights to objects; what is read with another one (the parts of an upload) is no object."""
 PROLOG = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -238,14 +242,16 @@ def _asked(
     bucket: Bucket,
 ) -> tuple[Entry | None, Asks]:
     """What the bucket's policy is asked, and the object when it is to be read."""
-    entry = None
-    if operation.needs is access.Needs.GET and request.key is not None:
+    entry, missing = None, False
+    if request.key is not None and request.method in _READS and operation.needs in _OF_OBJECTS:
         entry = gateway.store.entry(bucket, naming.key_bytes(request.key))
+        missing = entry is None and "versionId" not in request.query
 
     def tags() -> Mapping[str, str]:
         return object_tags(gateway.store, bucket, request.key)
 
-    return entry, asks(operation.name, request, verified.caller.id, now, tags)
+    facts = Facts(request, verified.caller.id, now, tags)
+    return entry, asks(operation.name, facts, missing=missing)
 
 
 async def _run(

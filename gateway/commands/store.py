@@ -14,6 +14,7 @@ from gateway.commands import display
 from gateway.commands.options import as_json, machine, with_settings
 from gateway.commands.outcome import FAILED, NOT_FOUND, Refusal
 from gateway.settings import Settings
+from store.records import Bucket
 
 
 @click.command()
@@ -92,9 +93,9 @@ def status(settings: Settings, as_json: bool) -> None:
 
     config = settings.config()
     rows = [
-        {"bucket": each.name, "owner": each.owner, "acl": each.acl, "why": _why(each.acl)}
+        {"bucket": each.name, "owner": each.owner, "acl": each.acl, "why": "; ".join(reasons)}
         for each in all_buckets(settings.data_dir)
-        if each.acl != "private" and not config.block_public
+        if not config.block_public and (reasons := _reasons(each))
     ]
     if machine(as_json):
         display.document(
@@ -107,16 +108,27 @@ def status(settings: Settings, as_json: bool) -> None:
         return
     click.echo(f"new buckets: {config.default_bucket_acl}")
     if config.block_public:
-        click.echo("block_public is on: every public ACL is ignored")
+        click.echo("block_public is on: every public ACL and policy is ignored")
     elif rows:
         display.table(tuple(rows[0]), [list(each.values()) for each in rows])
     else:
         click.echo("no bucket is public")
 
 
-def _why(acl: str) -> str:
-    can = "read and change" if acl == "public-read-write" else "read"
-    return f"its ACL {acl} lets everyone {can} its objects and list them"
+def _reasons(bucket: Bucket) -> list[str]:
+    """Why others than the owner get in; empty when they do not."""
+    from gateway.policy.blocks import blocks
+    from gateway.policy.document import CONFIG, parse
+    from gateway.policy.public import is_public
+
+    blocked, found = blocks(bucket.config), []
+    if bucket.acl != "private" and not blocked.ignore_public_acls:
+        can = "read and change" if bucket.acl == "public-read-write" else "read"
+        found.append(f"its ACL {bucket.acl} lets everyone {can} its objects and list them")
+    document = None if blocked.restrict_public_buckets else bucket.config.get(CONFIG)
+    if document is not None and is_public(parse(document, bucket.name)):
+        found.append("its policy is public")
+    return found
 
 
 @click.command()

@@ -1,16 +1,13 @@
 """A request in the words of the policy language: what it asks to do, to what, and its facts."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 
 from gateway.policy.actions import needed
 from gateway.policy.evaluate import Question
 from gateway.policy.facts import Facts
-from gateway.request import Request
 
-_MANY = frozenset({"DeleteObjects"})
-"""Operations on many objects at once, each a question of its own."""
+_LATER = frozenset({"DeleteObjects", "PutObjectTagging"})
+"""Operations whose body says what is asked for: their handlers ask again when they have read it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +17,10 @@ class Asks:
     actions: tuple[str, ...]
     key: str | None
     facts: Facts
-    each: bool = False
-    """Objects will be asked about one by one: for now, could any of it be allowed?"""
+    missing: bool = False
+    """The object is to be read, and is not there."""
+    later: bool = False
+    """It is asked again when the body has been read: for now, could any of it be allowed?"""
 
     def questions(self, bucket: str) -> tuple[Question, ...]:
         arn = f"arn:aws:s3:::{bucket}"
@@ -38,13 +37,8 @@ class Asks:
         return Question(facts.key_id, "s3:ListBucket", f"arn:aws:s3:::{bucket}", facts.values)
 
 
-def asks(
-    operation: str,
-    request: Request,
-    key_id: str,
-    now: datetime,
-    tags: Callable[[], Mapping[str, str]],
-) -> Asks:
-    """``operation``: its name in AWS's model. ``key_id`` is empty for an anonymous caller."""
+def asks(operation: str, facts: Facts, *, missing: bool) -> Asks:
+    """``operation``: its name in AWS's model."""
+    request = facts.request
     actions = needed(operation, dict(request.headers.pairs), "versionId" in request.query)
-    return Asks(actions, request.key, Facts(request, key_id, now, tags), operation in _MANY)
+    return Asks(actions, request.key, facts, missing, operation in _LATER)

@@ -29,6 +29,8 @@ class Facts:
     now: datetime
     tags: Callable[[], Mapping[str, str]] = dict
     """Looks up those of the object that is there already: only when a condition asks."""
+    requested_tags: Mapping[str, str] | None = None
+    """Those the body would set; ``None``: the header's."""
     prefix: str | None = None
     """Stands for the query's, when the question is whether a missing key may be told."""
 
@@ -39,16 +41,18 @@ class Facts:
             value = read(self)
             return None if value is None else (value,)
         if key == "s3:requestobjecttagkeys":
-            return tuple(name for name, _ in self._requested_tags()) or None
+            return tuple(name for name, _ in self._requested()) or None
         family, _, tag = key.partition("/")
         if family == "s3:existingobjecttag":
             return _tagged(self.tags().items(), tag)
         if family == "s3:requestobjecttag":
-            return _tagged(self._requested_tags(), tag)
+            return _tagged(self._requested(), tag)
         return None
 
-    def _requested_tags(self) -> list[tuple[str, str]]:
+    def _requested(self) -> Iterable[tuple[str, str]]:
         """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html (x-amz-tagging)"""
+        if self.requested_tags is not None:
+            return self.requested_tags.items()
         return parse_qsl(self.request.headers.get("x-amz-tagging") or "", keep_blank_values=True)
 
 

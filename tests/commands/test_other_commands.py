@@ -140,6 +140,25 @@ def test_status_lists_what_is_public_and_why(data):
     assert "read and change" in said["public_buckets"][1]["why"]
 
 
+def test_status_tells_of_a_public_policy(data):
+    allowed = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
+    said = {"Statement": allowed | {"Resource": "arn:aws:s3:::private-bucket/*"}}
+
+    async def configure():
+        store = Store(data, Settings(durability="none"))
+        await store.start()
+        bucket = store.bucket("private-bucket")
+        await store.set_bucket_config(bucket, "policy", json.dumps(said).encode())
+        await store.close()
+
+    prepared = prepare(data, Settings(durability="none"))
+    asyncio.run(configure())
+    prepared.close()
+    first, *_ = json.loads(_run("status", "--data-dir", data))["public_buckets"]
+
+    assert (first["bucket"], first["why"]) == ("private-bucket", "its policy is public")
+
+
 def test_nothing_is_public_when_public_is_blocked(data):
     said = json.loads(_run("status", "--data-dir", data, S3GW_BLOCK_PUBLIC="true"))
 

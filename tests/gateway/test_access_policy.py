@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from gateway.access import Caller, Needs, check
 from gateway.config import Config
-from gateway.errors import AccessDenied
+from gateway.errors import AccessDenied, NoSuchKey
 from gateway.policy.asks import Asks
 from gateway.policy.facts import Facts
 from keys.access_key import AccessKey
@@ -51,11 +51,12 @@ def may(
     entry: Entry | None = ENTRY,
     key: str | None = "key",
     config: Config = Config(),  # noqa: B008 - frozen
-    each: bool = False,
+    later: bool = False,
 ) -> bool:
     key = None if needs is Needs.READ else key
     names = actions or (ACTIONS[needs],)
-    asks = Asks(names, key, Facts(asked("GET /bucket/key"), who, WHEN), each)
+    facts = Facts(asked("GET /bucket/key"), who, WHEN)
+    asks = Asks(names, key, facts, missing=entry is None, later=later)
     try:
         check(caller(who), needs, where, config, entry, asks)
     except AccessDenied:
@@ -139,7 +140,11 @@ def test_who_may_not_list_does_not_learn_what_is_missing(statements, there, miss
     where = bucket(*statements)
 
     assert may("other", Needs.GET, where) is there
-    assert may("other", Needs.GET, where, entry=None) is missing
+    if missing and not there:
+        with pytest.raises(NoSuchKey):
+            may("other", Needs.GET, where, entry=None)
+    else:
+        assert may("other", Needs.GET, where, entry=None) is missing
 
 
 @pytest.mark.parametrize(
@@ -173,7 +178,7 @@ def test_public_acls_that_are_ignored_open_nothing(policy):
 
 def test_many_objects_are_asked_about_when_one_might_be_allowed():
     where = bucket(statement(Action="s3:DeleteObject", Resource=f"{BUCKET}/x"))
-    asking = {"key": None, "each": True}
+    asking = {"key": None, "later": True}
 
     assert may("other", Needs.WRITE, where, "s3:DeleteObject", **asking)
     assert not may("other", Needs.WRITE, where, "s3:PutObject", **asking)

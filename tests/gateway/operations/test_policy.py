@@ -180,6 +180,9 @@ def test_a_missing_key_is_told_only_to_who_may_list(bucket, s3, stranger, let):
     let(statement(bucket, "s3:GetObject", "/*"))
     assert refusal(stranger.get_object, Bucket=bucket, Key="none") == DENIED
     assert refusal(stranger.head_object, Bucket=bucket, Key="none") == ("403", 403)
+    let(statement(bucket, ["s3:GetObjectAcl", "s3:GetObjectTagging"], "/*"))
+    assert refusal(stranger.get_object_acl, Bucket=bucket, Key="none") == DENIED
+    assert refusal(stranger.get_object_tagging, Bucket=bucket, Key="none") == DENIED
 
     let(statement(bucket, ["s3:GetObject", "s3:ListBucket"], "", "/*"))
     assert refusal(stranger.get_object, Bucket=bucket, Key="none") == ("NoSuchKey", 404)
@@ -259,6 +262,24 @@ def test_tags_decide_who_reads(bucket, s3, stranger, let):
         assert refusal(read, Bucket=bucket, Key="b") == DENIED
     s3.put_object_tagging(Bucket=bucket, Key="a", Tagging={"TagSet": []})
     assert refusal(stranger.get_object, Bucket=bucket, Key="a") == DENIED
+
+
+def test_tags_that_a_body_would_set_are_judged(bucket, s3, stranger, let):
+    s3.put_object(Bucket=bucket, Key="a", Body=b"")
+    wanted = {"StringEquals": {"s3:RequestObjectTag/Level": "public"}}
+    only = {"ForAllValues:StringEquals": {"s3:RequestObjectTagKeys": ["Level"]}}
+    let(statement(bucket, "s3:PutObjectTagging", "/*", Condition=wanted | only))
+
+    def tag(**tags: str) -> dict:
+        listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+        return {"Bucket": bucket, "Key": "a", "Tagging": {"TagSet": listed}}
+
+    stranger.put_object_tagging(**tag(Level="public"))
+    assert refusal(stranger.put_object_tagging, **tag(Level="secret")) == DENIED
+    assert refusal(stranger.put_object_tagging, **tag(Level="public", X="")) == DENIED
+    let(statement(bucket, "s3:PutObjectTagging", "/*", Effect="Deny", Condition=wanted))
+    assert refusal(s3.put_object_tagging, **tag(Level="public")) == DENIED
+    s3.put_object_tagging(**tag(Level="secret"))
 
 
 @pytest.mark.parametrize(
