@@ -10,6 +10,8 @@ import uvloop
 
 _CHUNKED = -2
 _HEAD = -1
+STALL_SECONDS = 60
+"""A server this late with its last answer has stopped."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +72,12 @@ class _Connection(asyncio.Protocol):
         self._left = _HEAD
         self._current: tuple[int, Request] | None = None
         self._began = 0.0
+        self._closes = False
+        self._reopening: asyncio.Task[object] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's does not inherit from it
+        self._reopening = None
         self._next()
 
     def _next(self) -> None:
@@ -100,7 +105,9 @@ class _Connection(asyncio.Protocol):
             assert self._current is not None
             self._buffer = b""
             bodiless = self.head or self._current[1].head
-            self._left = 0 if bodiless else _length(data[:end])
+            low = data[:end].lower()
+            self._left = 0 if bodiless else _length(low)
+            self._closes = b"\r\nconnection: close" in low
             data = data[end + 4 :]
         if self._left == _CHUNKED:
             self._buffer = (self._buffer + data)[-7:]
@@ -120,19 +127,41 @@ class _Connection(asyncio.Protocol):
         self.acknowledged.append(number)
         self.bytes_moved += request.bytes_moved
         self._left = _HEAD
-        self._next()
+        if self._closes:
+            self._reopen()
+        else:
+            self._next()
+
+    def _reopen(self) -> None:
+        """Some servers close after each answer; the time that costs is theirs."""
+        host, port = self.transport.get_extra_info("peername")
+        self._current = None
+        self.transport.abort()
+        loop = asyncio.get_running_loop()
+        self._reopening = loop.create_task(loop.create_connection(lambda: self, host, port))
+        self._reopening.add_done_callback(self._reopened)
+
+    def _reopened(self, opening: asyncio.Task[object]) -> None:
+        error = opening.exception()
+        if error is not None and not self.done.done():
+            self.done.set_exception(error)
+
+    def eof_received(self) -> None:
+        """A server that leaves amid our request may never read the rest of it."""
+        if self._current is not None and not self._closes and not self.done.done():
+            self.done.set_exception(Refused("the server closed the connection"))
+            self.transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self.done.done():
+        if self._reopening is None and not self.done.done():
             if self._current is None:
                 self.done.set_result(None)
             else:
                 self.done.set_exception(exc or Refused("the server closed the connection"))
 
 
-def _length(head: bytes) -> int:
-    """Bytes of the body that follows ``head``, or ``_CHUNKED``."""
-    low = head.lower()
+def _length(low: bytes) -> int:
+    """Bytes of the body that follows a head in lower case, or ``_CHUNKED``."""
     at = low.find(b"\r\ncontent-length:")
     if at >= 0:
         return int(low[at + 17 :].partition(b"\r\n")[0])
@@ -153,7 +182,7 @@ def load(
     """Send ``requests(0)``, ``requests(1)``, ... for a time, or until ``most`` were sent.
 
     With ``may_break`` a connection that breaks has merely ended: its answers until then count.
-    Raises ``Refused`` at the first answer outside 2xx, ``OSError``.
+    Raises ``Refused`` at the first answer outside 2xx, ``OSError``, which a stall is too.
     """
 
     async def send() -> Load:
@@ -172,7 +201,8 @@ def load(
             (await loop.create_connection(lambda: _Connection(following, head), host, port))[1]
             for _ in range(connections)
         ]
-        await asyncio.gather(*(each.done for each in made), return_exceptions=may_break)
+        async with asyncio.timeout(seconds + STALL_SECONDS):
+            await asyncio.gather(*(each.done for each in made), return_exceptions=may_break)
         return Load(
             seconds=perf_counter() - began,
             bytes_moved=sum(each.bytes_moved for each in made),

@@ -5,6 +5,8 @@ Servers take turns, never run together: A B C C B A, so that a drift of the mach
 
 import argparse
 import json
+import signal
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -127,6 +129,7 @@ def main(given: list[str]) -> None:
     print("present:", ", ".join(each.name for each in servers), flush=True)
     for name, why in absent.items():
         print(f"absent: {name} ({why})", flush=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # servers are stopped on the way
     asked.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=asked.out, prefix="run-") as directory:
         pool = Path(directory, "bodies")

@@ -158,6 +158,12 @@ class Moto(Server):
     def command(self, directory: Path, ports: list[int], durability: str) -> list[str]:
         return [self.path, "-H", "127.0.0.1", "-p", str(ports[0])]
 
+    def version(self) -> str:
+        ask = "import importlib.metadata; print(importlib.metadata.version('moto'))"
+        python = str(Path(self.path).with_name("python"))
+        said = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
+        return said.stdout.strip()
+
 
 class Running:
     """A process we started: where it answers and how it is ended."""

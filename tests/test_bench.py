@@ -79,6 +79,35 @@ def test_the_client_finds_the_end_of_every_kind_of_answer(pieces):
     assert len(done.latencies) == 4
 
 
+def test_the_client_comes_back_to_a_server_that_closes_after_each_answer():
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        for _ in range(3):
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")
+        listener.accept()[0].close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    port = listener.getsockname()[1]
+    done = load("127.0.0.1", port, lambda _: Request(b"GET"), connections=1, most=3)
+    thread.join()
+    listener.close()
+    assert done.acknowledged == [0, 1, 2]
+
+
+def test_a_server_that_leaves_amid_a_request_is_an_error_and_no_stall():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        closer = threading.Thread(target=lambda: silent.accept()[0].close())
+        closer.start()
+        with pytest.raises((Refused, OSError)):
+            load("127.0.0.1", silent.getsockname()[1], lambda _: Request(b"GET"), connections=1)
+        closer.join()
+
+
 def test_an_answer_outside_2xx_ends_the_load():
     refusal = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\n\r\n"
     with answering(refusal) as port, pytest.raises(Refused, match="503 Slow Down"):
