@@ -42,8 +42,6 @@ REPLICATION = {
     ],
 }
 NOTIFICATION = {"QueueConfigurations": [{"QueueArn": ARN, "Events": ["s3:ObjectCreated:*"]}]}
-POLICY = '{"Version": "2012-10-17", "Statement": []}'
-BLOCK = {"BlockPublicAcls": True}
 LOCK = {"ObjectLockEnabled": "Enabled"}
 WEBSITE = {"IndexDocument": {"Suffix": "index.html"}}
 
@@ -51,6 +49,8 @@ IMPLEMENTED = {
     "CORS configuration",
     "multipart uploads",
     "object copying",
+    "policies",
+    "public access blocks",
     "regions",
     "tagging",
 }
@@ -108,17 +108,6 @@ BUCKET_CALLS = {
             "put_bucket_request_payment",
             {"RequestPaymentConfiguration": {"Payer": "Requester"}},
         ),
-    ],
-    "policies": [
-        ("get_bucket_policy", {}),
-        ("get_bucket_policy_status", {}),
-        ("put_bucket_policy", {"Policy": POLICY}),
-        ("delete_bucket_policy", {}),
-    ],
-    "public access blocks": [
-        ("get_public_access_block", {}),
-        ("put_public_access_block", {"PublicAccessBlockConfiguration": BLOCK}),
-        ("delete_public_access_block", {}),
     ],
     "replication": [
         ("get_bucket_replication", {}),

@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from gateway.config import Config
 from gateway.errors import AccessDenied, NoSuchKey
+from gateway.policy import ownership
 from gateway.policy.actions import OWNERS_OWN
 from gateway.policy.asks import Asks
 from gateway.policy.blocks import blocks
@@ -113,7 +114,8 @@ def _may(
     if signed and caller.id == bucket.owner:
         return True
     acl = bucket.acl
-    if needs is Needs.GET and entry is not None and entry.attributes.acl is not None:
+    own = needs is Needs.GET and entry is not None and not ownership.enforced(bucket.config)
+    if own and entry is not None and entry.attributes.acl is not None:
         if signed and caller.id == entry.owner:
             return True
         acl = entry.attributes.acl

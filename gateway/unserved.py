@@ -91,7 +91,6 @@ _PREFIXES = (
 _HARMLESS = {
     "x-amz-bucket-namespace": "global",
     "x-amz-bucket-object-lock-enabled": "false",
-    "x-amz-object-ownership": "objectwriter",
 }
 """Headers with the one value (in lower case) that asks for what is done anyway."""
 

@@ -23,11 +23,21 @@ from gateway.operations.multipart import (
     upload_part,
 )
 from gateway.operations.object import delete_object, get_object, head_object, put_object
+from gateway.operations.ownership import (
+    delete_bucket_ownership_controls,
+    get_bucket_ownership_controls,
+    put_bucket_ownership_controls,
+)
 from gateway.operations.policy import (
     delete_bucket_policy,
     get_bucket_policy,
     get_bucket_policy_status,
     put_bucket_policy,
+)
+from gateway.operations.public_access import (
+    delete_public_access_block,
+    get_public_access_block,
+    put_public_access_block,
 )
 from gateway.operations.tagging import (
     delete_bucket_tagging,
@@ -63,6 +73,19 @@ OPERATIONS = Operations(
         operation("PUT /{Bucket}?cors", OWNER, put_bucket_cors),
         operation("GET /{Bucket}?cors", OWNER, get_bucket_cors),
         operation("DELETE /{Bucket}?cors", OWNER, delete_bucket_cors, status=204),
+        operation("PUT /{Bucket}?ownershipControls", OWNER, put_bucket_ownership_controls),
+        operation("GET /{Bucket}?ownershipControls", OWNER, get_bucket_ownership_controls),
+        operation(
+            "DELETE /{Bucket}?ownershipControls",
+            OWNER,
+            delete_bucket_ownership_controls,
+            status=204,
+        ),
+        operation("PUT /{Bucket}?publicAccessBlock", OWNER, put_public_access_block),
+        operation("GET /{Bucket}?publicAccessBlock", OWNER, get_public_access_block),
+        operation(
+            "DELETE /{Bucket}?publicAccessBlock", OWNER, delete_public_access_block, status=204
+        ),
         operation("GET /{Bucket}", READ, list_objects),
         operation("GET /{Bucket}?list-type=2", READ, list_objects_v2),
         operation("GET /{Bucket}?versions", READ, list_object_versions),

@@ -19,6 +19,7 @@ from gateway.errors import (
 )
 from gateway.naming import Owner, canonical_id, key_bytes, owner
 from gateway.operation import Call
+from gateway.operations.ownership import may_give
 from gateway.wire.shape import Header, Label, Payload, Query, Shape, Xml
 
 ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
@@ -119,10 +120,12 @@ async def put_bucket_acl(call: Call, ask: PutBucketAclInput) -> PutBucketAclOutp
     Whatever is not one of the three is refused and changes nothing: ``S3NotImplemented`` for other
     grants, ``MalformedACLError`` for a document that is none, ``MissingSecurityHeader`` for
     nothing at all, ``UnexpectedContent`` for header and document together, ``AccessDenied`` for a
-    document with another owner.
+    document with another owner or a public ACL where those are blocked,
+    ``AccessControlListNotSupported`` where ownership is enforced.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketAcl.html
     """
+    may_give(call, ask.acl)
     acl = named(ask)
     policy = ask.access_control_policy
     if acl is not None and policy is not None:
@@ -131,6 +134,8 @@ async def put_bucket_acl(call: Call, ask: PutBucketAclInput) -> PutBucketAclOutp
         acl = canned(policy, call.bucket.owner)
     if acl is None:
         raise MissingSecurityHeader(MissingHeaderName="x-amz-acl")
+    if policy is not None and acl is not CannedAcl.PRIVATE:
+        may_give(call, acl)
     await call.store.set_bucket_acl(call.bucket, str(acl))
     return PutBucketAclOutput()
 

@@ -16,6 +16,10 @@ from gateway.errors import (
 from gateway.naming import Owner, check_bucket_name, key_text, owner, token, token_position
 from gateway.operation import Call
 from gateway.operations.acl import AclHeaders, named
+from gateway.operations.ownership import check_bucket_acl
+from gateway.policy.ownership import CONFIG as OWNERSHIP
+from gateway.policy.ownership import Ownership, OwnershipControls, OwnershipControlsRule
+from gateway.wire.kept import keep
 from gateway.wire.shape import Header, Label, Payload, Query, Shape, Xml
 from store import records
 from store.errors import BucketExists
@@ -56,14 +60,19 @@ async def create_bucket(call: Call, ask: CreateBucketInput) -> CreateBucketOutpu
 
     Raises ``InvalidBucketName``, ``BucketAlreadyExists`` (another key's),
     ``BucketAlreadyOwnedByYou``, ``InvalidLocationConstraint``,
-    ``IllegalLocationConstraintException``, ``S3NotImplemented``.
+    ``IllegalLocationConstraintException``, ``InvalidBucketAclWithObjectOwnership``,
+    ``S3NotImplemented``.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
     """
     check_bucket_name(ask.bucket)
     _refuse_unserved(ask)
     region = _region(call, ask.create_bucket_configuration)
-    acl = named(ask) or call.config.default_bucket_acl or CannedAcl.PUBLIC_READ
+    controls = _ownership(ask.object_ownership)
+    acl = named(ask) or _default_acl(call, controls)
+    config = {} if controls is None else {OWNERSHIP: _kept(controls)}
+    if controls is not None:
+        check_bucket_acl(controls, acl)
     access_key = call.caller.access_key
     assert access_key is not None  # the row needs SIGNED
     try:
@@ -74,25 +83,44 @@ async def create_bucket(call: Call, ask: CreateBucketInput) -> CreateBucketOutpu
             acl=str(acl),
             region=region,
             profile=call.config.import_profile,
+            config=config,
         )
     except BucketExists as error:
         if error.owner != access_key.key:
             raise BucketAlreadyExists(BucketName=ask.bucket) from error
         there = call.store.bucket(ask.bucket)
-        same = there is not None and there.acl == acl and there.region == region
+        same = there is not None and (there.acl, there.region) == (acl, region)
+        same = same and there is not None and there.config.get(OWNERSHIP) == config.get(OWNERSHIP)
         if not same or call.config.region != US_EAST_1:
             raise BucketAlreadyOwnedByYou(BucketName=ask.bucket) from error
     return CreateBucketOutput(location=f"/{ask.bucket}")
 
 
 def _refuse_unserved(ask: CreateBucketInput) -> None:
-    """A promise about the objects to come (lock, enforced ownership) is not silently dropped."""
+    """A promise about the objects to come is not silently dropped."""
     if ask.object_lock_enabled_for_bucket:
         raise S3NotImplemented(Header="x-amz-bucket-object-lock-enabled")
-    if ask.object_ownership not in {None, "ObjectWriter"}:
-        raise S3NotImplemented(
-            Header="x-amz-object-ownership", additionalMessage=ask.object_ownership
+
+
+def _ownership(name: str | None) -> Ownership | None:
+    if name is None:
+        return None
+    if name not in set(Ownership):
+        header = "x-amz-object-ownership"
+        raise InvalidArgument(
+            f"Invalid {header} header: {name}", ArgumentName=header, ArgumentValue=name
         )
+    return Ownership(name)
+
+
+def _kept(controls: Ownership) -> bytes:
+    return keep(OwnershipControls(rules=(OwnershipControlsRule(object_ownership=controls),)))
+
+
+def _default_acl(call: Call, controls: Ownership | None) -> str:
+    if controls is Ownership.BUCKET_OWNER_ENFORCED:
+        return CannedAcl.PRIVATE
+    return call.config.default_bucket_acl or CannedAcl.PUBLIC_READ
 
 
 def _region(call: Call, configuration: CreateBucketConfiguration | None) -> str:

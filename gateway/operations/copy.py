@@ -27,6 +27,7 @@ from gateway.operations.members import (
     placement,
 )
 from gateway.operations.multipart import part_checksums, put_part, running
+from gateway.operations.ownership import may_give, owner_of
 from gateway.operations.source import Source, named, readable
 from gateway.operations.tagging import may_tag
 from gateway.ranges import Span
@@ -129,6 +130,7 @@ async def copy_object(call: Call, ask: CopyObjectInput) -> CopyObjectOutput:
     ``InvalidRequest`` (too large, or onto itself with no change); ``ConditionalRequestConflict``
     when the source is replaced faster than it can be named; and as ``Store.copy`` of the target.
     """
+    may_give(call, ask.acl)
     expect = conditions.expect(ask.if_match, ask.if_none_match)
     for _ in range(ATTEMPTS):
         source = readable(call, ask)
@@ -140,7 +142,7 @@ async def copy_object(call: Call, ask: CopyObjectInput) -> CopyObjectOutput:
                 source,
                 call.bucket,
                 key_bytes(ask.key),
-                owner=call.caller.id,
+                owner=owner_of(call, ask.acl),
                 attributes=kept,
                 expect=expect,
             )

@@ -19,6 +19,7 @@ from gateway.operations.members import (
     checksum_members,
     xml_key,
 )
+from gateway.operations.ownership import may_give
 from gateway.operations.tagging import may_tag
 from gateway.wire.shape import Header, Label, Payload, Query, Shape
 from store.records import Part, Staged, Upload
@@ -70,6 +71,7 @@ async def create_multipart_upload(
 
     Raises ``InvalidRequest`` (a checksum that AWS does not combine so), as ``attributes``.
     """
+    may_give(call, ask.acl)
     may_tag(call, ask.tagging)
     kind = _checksum_type(ask.checksum_algorithm, ask.checksum_type)
     upload = await call.store.create_upload(

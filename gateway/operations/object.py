@@ -17,6 +17,7 @@ from gateway.operations.members import (
     attributes,
     checksum_members,
 )
+from gateway.operations.ownership import may_give, owner_of
 from gateway.operations.tagging import may_tag
 from gateway.operations.view import ReadInput, check_version, view
 from gateway.wire.shape import Header, Label, Payload, Query, Shape, Status
@@ -80,6 +81,7 @@ async def put_object(call: Call, ask: PutObjectInput) -> PutObjectOutput:
     ``conditions.expect`` raise, what the body raises when it is not what was signed or announced,
     and as ``Store.put``.
     """
+    may_give(call, ask.acl)
     may_tag(call, ask.tagging)
     expect = conditions.expect(ask.if_match, ask.if_none_match)
     kept = attributes(ask, call.config)
@@ -92,7 +94,7 @@ async def put_object(call: Call, ask: PutObjectInput) -> PutObjectOutput:
         call.bucket,
         key_bytes(ask.key),
         staged,
-        owner=call.caller.id,
+        owner=owner_of(call, ask.acl),
         attributes=replace(kept, checksums=sums, checksum_type=checksums.FULL_OBJECT),
         expect=expect,
     )

@@ -17,7 +17,6 @@ from tests.gateway.asked import asked
         ("PUT /bucket/key", "x-amz-object-lock-mode", "COMPLIANCE"),
         ("PUT /bucket/key", "x-amz-object-lock-legal-hold", "OFF"),
         ("PUT /bucket", "x-amz-bucket-object-lock-enabled", "true"),
-        ("PUT /bucket", "x-amz-object-ownership", "BucketOwnerEnforced"),
         ("PUT /bucket", "x-amz-bucket-namespace", "account-regional"),
         ("PUT /bucket/key", "x-amz-grant-read", "id=x"),
         ("PUT /bucket/key", "x-amz-write-offset-bytes", "5"),
@@ -37,7 +36,6 @@ def test_a_promise_that_would_be_broken_is_refused(line: str, name: str, value: 
     ("line", "name", "value"),
     [
         ("PUT /bucket", "x-amz-bucket-object-lock-enabled", "False"),
-        ("PUT /bucket", "x-amz-object-ownership", "ObjectWriter"),
         ("POST /bucket?delete", "x-amz-bypass-governance-retention", "true"),
         ("PUT /bucket/key", "x-amz-meta-x-amz-tagging", "a"),
         ("GET /bucket/key", "x-amz-request-payer", "requester"),

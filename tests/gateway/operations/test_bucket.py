@@ -153,16 +153,16 @@ def test_without_configuration_a_bucket_is_public_read_as_btip_25_says(tmp_path)
         ({"GrantRead": "id=abc"}, ("NotImplemented", 501)),
         ({"GrantRead": "id=abc", "ACL": "private"}, ("InvalidRequest", 400)),
         ({"ObjectLockEnabledForBucket": True}, ("NotImplemented", 501)),
-        ({"ObjectOwnership": "BucketOwnerEnforced"}, ("NotImplemented", 501)),
+        ({"ObjectOwnership": "Nobody"}, ("InvalidArgument", 400)),
+        (
+            {"ObjectOwnership": "BucketOwnerEnforced", "ACL": "public-read"},
+            ("InvalidBucketAclWithObjectOwnership", 400),
+        ),
     ],
 )
 def test_what_a_bucket_cannot_promise_is_refused_and_makes_none(options, expected, name, s3):
     assert refusal(s3.create_bucket, Bucket=name, **options) == expected
     assert refusal(s3.head_bucket, Bucket=name) == ("404", 404)
-
-
-def test_object_writer_ownership_is_what_we_have(name, s3):
-    s3.create_bucket(Bucket=name, ObjectOwnership="ObjectWriter")
 
 
 # --- the name is taken ---------------------------------------------------------------------------
