@@ -156,11 +156,11 @@ class Journal:
         if not short:
             kept = path.with_suffix(f".cut-{end}")
             log.warning("what was cut off is kept in %s", kept.name)
-            file = os.open(kept, _FLAGS | os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            copy = os.open(kept, _FLAGS | os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             try:
-                _write(file, rest, 0)
+                _write(copy, rest, 0)
             finally:
-                os.close(file)
+                os.close(copy)
         os.truncate(path, end)
 
     # --- reading -------------------------------------------------------------------------------
