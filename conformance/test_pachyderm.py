@@ -53,69 +53,55 @@ IMPLEMENTED = {
     "public access blocks",
     "regions",
     "tagging",
+    "torrents",
 }
 BUCKET_CALLS = {
     "accelerate": [
-        ("get_bucket_accelerate_configuration", {}),
         ("put_bucket_accelerate_configuration", {"AccelerateConfiguration": {"Status": "Enabled"}}),
     ],
     "analytics": [
-        ("list_bucket_analytics_configurations", {}),
-        ("get_bucket_analytics_configuration", {"Id": "i"}),
         ("put_bucket_analytics_configuration", {"Id": "i", "AnalyticsConfiguration": ANALYTICS}),
         ("delete_bucket_analytics_configuration", {"Id": "i"}),
     ],
     "encryption": [
-        ("get_bucket_encryption", {}),
         ("put_bucket_encryption", {"ServerSideEncryptionConfiguration": ENCRYPTION}),
         ("delete_bucket_encryption", {}),
     ],
     "inventory": [
-        ("list_bucket_inventory_configurations", {}),
-        ("get_bucket_inventory_configuration", {"Id": "i"}),
         ("put_bucket_inventory_configuration", {"Id": "i", "InventoryConfiguration": INVENTORY}),
         ("delete_bucket_inventory_configuration", {"Id": "i"}),
     ],
     "lifecycles": [
-        ("get_bucket_lifecycle_configuration", {}),
         ("put_bucket_lifecycle_configuration", {"LifecycleConfiguration": LIFECYCLE}),
         ("delete_bucket_lifecycle", {}),
     ],
     "logging": [
-        ("get_bucket_logging", {}),
         ("put_bucket_logging", {"BucketLoggingStatus": {}}),
     ],
     "metrics": [
-        ("list_bucket_metrics_configurations", {}),
-        ("get_bucket_metrics_configuration", {"Id": "i"}),
         ("put_bucket_metrics_configuration", {"Id": "i", "MetricsConfiguration": {"Id": "i"}}),
         ("delete_bucket_metrics_configuration", {"Id": "i"}),
     ],
     "notifications": [
-        ("get_bucket_notification_configuration", {}),
         (
             "put_bucket_notification_configuration",
             {"NotificationConfiguration": NOTIFICATION},
         ),
     ],
     "object locks": [
-        ("get_object_lock_configuration", {}),
         ("put_object_lock_configuration", {"ObjectLockConfiguration": LOCK}),
     ],
     "payment requests": [
-        ("get_bucket_request_payment", {}),
         (
             "put_bucket_request_payment",
             {"RequestPaymentConfiguration": {"Payer": "Requester"}},
         ),
     ],
     "replication": [
-        ("get_bucket_replication", {}),
         ("put_bucket_replication", {"ReplicationConfiguration": REPLICATION}),
         ("delete_bucket_replication", {}),
     ],
     "website configuration": [
-        ("get_bucket_website", {}),
         ("put_bucket_website", {"WebsiteConfiguration": WEBSITE}),
         ("delete_bucket_website", {}),
     ],
@@ -130,7 +116,6 @@ OBJECT_CALLS = {
         ("get_object_retention", {}),
         ("put_object_retention", {"Retention": UNTIL}),
     ],
-    "torrents": [("get_object_torrent", {})],
 }
 CASES = [
     pytest.param(call, {"Bucket"} | extra, asked, id=f"{feature}: {call}")

@@ -15,6 +15,18 @@ from gateway.operations.bucket import (
 from gateway.operations.complete import complete_multipart_upload
 from gateway.operations.copy import copy_object, upload_part_copy
 from gateway.operations.cors import delete_bucket_cors, get_bucket_cors, put_bucket_cors
+from gateway.operations.defaults import (
+    get_bucket_accelerate_configuration,
+    get_bucket_logging,
+    get_bucket_notification_configuration,
+    get_bucket_request_payment,
+    get_object_torrent,
+    list_bucket_analytics_configurations,
+    list_bucket_intelligent_tiering_configurations,
+    list_bucket_inventory_configurations,
+    list_bucket_metrics_configurations,
+    put_bucket_request_payment,
+)
 from gateway.operations.delete import delete_objects
 from gateway.operations.listing import list_object_versions, list_objects, list_objects_v2
 from gateway.operations.multipart import (
@@ -46,6 +58,17 @@ from gateway.operations.tagging import (
     get_object_tagging,
     put_bucket_tagging,
     put_object_tagging,
+)
+from gateway.operations.unconfigured import (
+    get_bucket_analytics_configuration,
+    get_bucket_encryption,
+    get_bucket_intelligent_tiering_configuration,
+    get_bucket_inventory_configuration,
+    get_bucket_lifecycle_configuration,
+    get_bucket_metrics_configuration,
+    get_bucket_replication,
+    get_bucket_website,
+    get_object_lock_configuration,
 )
 from gateway.operations.uploads import list_multipart_uploads, list_parts
 
@@ -86,6 +109,32 @@ OPERATIONS = Operations(
         operation(
             "DELETE /{Bucket}?publicAccessBlock", OWNER, delete_public_access_block, status=204
         ),
+        operation("PUT /{Bucket}?requestPayment", OWNER, put_bucket_request_payment),
+        operation("GET /{Bucket}?requestPayment", OWNER, get_bucket_request_payment),
+        operation("GET /{Bucket}?accelerate", OWNER, get_bucket_accelerate_configuration),
+        operation("GET /{Bucket}?logging", OWNER, get_bucket_logging),
+        operation("GET /{Bucket}?notification", OWNER, get_bucket_notification_configuration),
+        operation("GET /{Bucket}?encryption", OWNER, get_bucket_encryption),
+        operation("GET /{Bucket}?lifecycle", OWNER, get_bucket_lifecycle_configuration),
+        operation("GET /{Bucket}?replication", OWNER, get_bucket_replication),
+        operation("GET /{Bucket}?website", OWNER, get_bucket_website),
+        operation("GET /{Bucket}?object-lock", OWNER, get_object_lock_configuration),
+        operation("GET /{Bucket}?analytics", OWNER, list_bucket_analytics_configurations),
+        operation("GET /{Bucket}?analytics", OWNER, get_bucket_analytics_configuration),
+        operation(
+            "GET /{Bucket}?intelligent-tiering",
+            OWNER,
+            list_bucket_intelligent_tiering_configurations,
+        ),
+        operation(
+            "GET /{Bucket}?intelligent-tiering",
+            OWNER,
+            get_bucket_intelligent_tiering_configuration,
+        ),
+        operation("GET /{Bucket}?inventory", OWNER, list_bucket_inventory_configurations),
+        operation("GET /{Bucket}?inventory", OWNER, get_bucket_inventory_configuration),
+        operation("GET /{Bucket}?metrics", OWNER, list_bucket_metrics_configurations),
+        operation("GET /{Bucket}?metrics", OWNER, get_bucket_metrics_configuration),
         operation("GET /{Bucket}", READ, list_objects),
         operation("GET /{Bucket}?list-type=2", READ, list_objects_v2),
         operation("GET /{Bucket}?versions", READ, list_object_versions),
@@ -99,6 +148,7 @@ OPERATIONS = Operations(
         operation("PUT /{Bucket}/{Key+}?tagging", OWNER, put_object_tagging),
         operation("GET /{Bucket}/{Key+}?tagging", OWNER, get_object_tagging),
         operation("DELETE /{Bucket}/{Key+}?tagging", OWNER, delete_object_tagging, status=204),
+        operation("GET /{Bucket}/{Key+}?torrent", GET, get_object_torrent),
         operation("GET /{Bucket}/{Key+}?attributes", GET, get_object_attributes),
         operation("POST /{Bucket}/{Key+}?uploads", WRITE, create_multipart_upload),
         operation("PUT /{Bucket}/{Key+}", WRITE, upload_part),

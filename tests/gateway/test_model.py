@@ -33,8 +33,13 @@ SERVED = {row.name for row in OPERATIONS}
 UNSERVED = sorted(set(MODEL.operation_names) - SERVED)
 PATHS = {"service": "/", "bucket": "/bucket", "object": "/bucket/key"}
 
-SAME_REQUEST = {"ListDirectoryBuckets": "ListBuckets"}
-"""Operations no server can tell apart by the request: S3 Express has host names of its own."""
+SAME_REQUEST = {
+    "GetBucketLifecycle": "GetBucketLifecycleConfiguration",
+    "GetBucketNotification": "GetBucketNotificationConfiguration",
+    "ListDirectoryBuckets": "ListBuckets",
+}
+"""Operations no server can tell apart by the request: older names of the same one, and S3 Express,
+which has host names of its own."""
 
 IGNORED = {
     "content-length": "read with the body",

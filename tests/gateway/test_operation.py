@@ -105,7 +105,7 @@ def test_the_order_of_rows_does_not_matter():
         ("PUT /bucket/key?acl=&x-id=PutObjectAcl", [COPY], S3NotImplemented),
         ("PUT /bucket/key?%61cl", [], S3NotImplemented),
         ("GET /bucket/key?acl&uploadId=u", [], S3NotImplemented),
-        ("GET /bucket?list-type=2&website", [], S3NotImplemented),
+        ("GET /bucket?list-type=2&abac", [], S3NotImplemented),
         ("GET /bucket?list-type=1", [], S3NotImplemented),
         ("POST /bucket/key?select&select-type=2", [], S3NotImplemented),
         ("POST /WriteGetObjectResponse", [("x-amz-request-route", "r")], S3NotImplemented),

@@ -1,0 +1,183 @@
+"""What is so of every bucket: who pays, no acceleration, no log, no notification, empty lists.
+
+To change it is NotImplemented.
+"""
+
+from enum import StrEnum
+from typing import Annotated
+
+from gateway.errors import NoSuchKey, S3NotImplemented
+from gateway.operation import Call
+from gateway.operations.view import current
+from gateway.wire.shape import Label, Payload, Query, Shape
+
+
+class Payer(StrEnum):
+    REQUESTER = "Requester"
+    BUCKET_OWNER = "BucketOwner"
+
+
+class RequestPaymentConfiguration(Shape):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_RequestPaymentConfiguration.html"""
+
+    payer: Payer
+
+
+class PutBucketRequestPaymentInput(Shape):
+    bucket: Annotated[str, Label("Bucket")]
+    request_payment_configuration: Annotated[RequestPaymentConfiguration, Payload()]
+
+
+class PutBucketRequestPaymentOutput(Shape):
+    """Nothing: 200."""
+
+
+async def put_bucket_request_payment(
+    call: Call, ask: PutBucketRequestPaymentInput
+) -> PutBucketRequestPaymentOutput:
+    """Let the bucket's owner pay, as ever. Raises ``S3NotImplemented`` for anybody else.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketRequestPayment.html
+    """
+    if ask.request_payment_configuration.payer is not Payer.BUCKET_OWNER:
+        raise S3NotImplemented("Only the owner of a bucket pays for requests.")
+    return PutBucketRequestPaymentOutput()
+
+
+class Asks(Shape):
+    bucket: Annotated[str, Label("Bucket")]
+
+
+class GetBucketRequestPaymentOutput(Shape, root="RequestPaymentConfiguration"):
+    payer: Payer
+
+
+async def get_bucket_request_payment(call: Call, ask: Asks) -> GetBucketRequestPaymentOutput:
+    """The bucket's owner pays.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketRequestPayment.html
+    """
+    return GetBucketRequestPaymentOutput(payer=Payer.BUCKET_OWNER)
+
+
+class GetBucketAccelerateConfigurationOutput(Shape, root="AccelerateConfiguration"):
+    """Empty: acceleration was never set."""
+
+
+async def get_bucket_accelerate_configuration(
+    call: Call, ask: Asks
+) -> GetBucketAccelerateConfigurationOutput:
+    """An empty document: acceleration was never set.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketAccelerateConfiguration.html
+    """
+    return GetBucketAccelerateConfigurationOutput()
+
+
+class GetBucketLoggingOutput(Shape, root="BucketLoggingStatus"):
+    """Empty: nothing is logged."""
+
+
+async def get_bucket_logging(call: Call, ask: Asks) -> GetBucketLoggingOutput:
+    """An empty document: nothing is logged.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLogging.html
+    """
+    return GetBucketLoggingOutput()
+
+
+class GetBucketNotificationConfigurationOutput(Shape, root="NotificationConfiguration"):
+    """Empty: nobody is notified."""
+
+
+async def get_bucket_notification_configuration(
+    call: Call, ask: Asks
+) -> GetBucketNotificationConfigurationOutput:
+    """An empty document: nobody is notified.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketNotificationConfiguration.html
+    """
+    return GetBucketNotificationConfigurationOutput()
+
+
+class ListInput(Shape):
+    bucket: Annotated[str, Label("Bucket")]
+    continuation_token: Annotated[str | None, Query("continuation-token")] = None
+
+
+class ListBucketAnalyticsConfigurationsOutput(Shape, root="ListBucketAnalyticsConfigurationResult"):
+    is_truncated: bool = False
+
+
+async def list_bucket_analytics_configurations(
+    call: Call, ask: ListInput
+) -> ListBucketAnalyticsConfigurationsOutput:
+    """There are none.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBucketAnalyticsConfigurations.html
+    """
+    return ListBucketAnalyticsConfigurationsOutput()
+
+
+class ListBucketIntelligentTieringConfigurationsOutput(
+    Shape, root="ListBucketIntelligentTieringConfigurationsOutput"
+):
+    is_truncated: bool = False
+
+
+async def list_bucket_intelligent_tiering_configurations(
+    call: Call, ask: ListInput
+) -> ListBucketIntelligentTieringConfigurationsOutput:
+    """There are none.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBucketIntelligentTieringConfigurations.html
+    """
+    return ListBucketIntelligentTieringConfigurationsOutput()
+
+
+class ListBucketInventoryConfigurationsOutput(Shape, root="ListInventoryConfigurationsResult"):
+    is_truncated: bool = False
+
+
+async def list_bucket_inventory_configurations(
+    call: Call, ask: ListInput
+) -> ListBucketInventoryConfigurationsOutput:
+    """There are none.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBucketInventoryConfigurations.html
+    """
+    return ListBucketInventoryConfigurationsOutput()
+
+
+class ListBucketMetricsConfigurationsOutput(Shape, root="ListMetricsConfigurationsResult"):
+    is_truncated: bool = False
+
+
+async def list_bucket_metrics_configurations(
+    call: Call, ask: ListInput
+) -> ListBucketMetricsConfigurationsOutput:
+    """There are none.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBucketMetricsConfigurations.html
+    """
+    return ListBucketMetricsConfigurationsOutput()
+
+
+class GetObjectTorrentInput(Shape):
+    bucket: Annotated[str, Label("Bucket")]
+    key: Annotated[str, Label("Key")]
+
+
+class GetObjectTorrentOutput(Shape):
+    """Never answered."""
+
+    body: Annotated[bytes, Payload()]
+
+
+async def get_object_torrent(call: Call, ask: GetObjectTorrentInput) -> GetObjectTorrentOutput:
+    """Raises ``NoSuchKey``: no object has a torrent.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTorrent.html
+    """
+    current(call, ask.key)
+    raise NoSuchKey("There is no torrent of this object.", Key=ask.key)

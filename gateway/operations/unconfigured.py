@@ -1,0 +1,105 @@
+"""Configurations that no bucket has here yet: a client that asks is told so in AWS's own words.
+
+To put one is NotImplemented, so the answers are true.
+"""
+
+from typing import Annotated
+
+from gateway.errors import (
+    NoSuchConfiguration,
+    NoSuchLifecycleConfiguration,
+    NoSuchWebsiteConfiguration,
+    ObjectLockConfigurationNotFoundError,
+    ReplicationConfigurationNotFoundError,
+    ServerSideEncryptionConfigurationNotFoundError,
+)
+from gateway.operation import Call
+from gateway.wire.shape import Label, Query, Shape
+
+
+class OfBucket(Shape):
+    """Asks a bucket for its only configuration of a kind."""
+
+    bucket: Annotated[str, Label("Bucket")]
+
+
+class OfBucketById(OfBucket):
+    """Asks for one of many."""
+
+    id: Annotated[str, Query("id")]
+
+
+class Nothing(Shape):
+    """Never answered."""
+
+
+async def get_bucket_encryption(call: Call, ask: OfBucket) -> Nothing:
+    """Raises ``ServerSideEncryptionConfigurationNotFoundError``.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketEncryption.html
+    """
+    raise ServerSideEncryptionConfigurationNotFoundError(BucketName=ask.bucket)
+
+
+async def get_bucket_lifecycle_configuration(call: Call, ask: OfBucket) -> Nothing:
+    """Raises ``NoSuchLifecycleConfiguration``.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLifecycleConfiguration.html
+    """
+    raise NoSuchLifecycleConfiguration(BucketName=ask.bucket)
+
+
+async def get_bucket_replication(call: Call, ask: OfBucket) -> Nothing:
+    """Raises ``ReplicationConfigurationNotFoundError``.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketReplication.html
+    """
+    raise ReplicationConfigurationNotFoundError(BucketName=ask.bucket)
+
+
+async def get_bucket_website(call: Call, ask: OfBucket) -> Nothing:
+    """Raises ``NoSuchWebsiteConfiguration``.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketWebsite.html
+    """
+    raise NoSuchWebsiteConfiguration(BucketName=ask.bucket)
+
+
+async def get_object_lock_configuration(call: Call, ask: OfBucket) -> Nothing:
+    """Raises ``ObjectLockConfigurationNotFoundError``.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectLockConfiguration.html
+    """
+    raise ObjectLockConfigurationNotFoundError(BucketName=ask.bucket)
+
+
+async def get_bucket_analytics_configuration(call: Call, ask: OfBucketById) -> Nothing:
+    """Raises ``NoSuchConfiguration``.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketAnalyticsConfiguration.html
+    """
+    raise NoSuchConfiguration(BucketName=ask.bucket)
+
+
+async def get_bucket_intelligent_tiering_configuration(call: Call, ask: OfBucketById) -> Nothing:
+    """Raises ``NoSuchConfiguration``.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketIntelligentTieringConfiguration.html
+    """
+    raise NoSuchConfiguration(BucketName=ask.bucket)
+
+
+async def get_bucket_inventory_configuration(call: Call, ask: OfBucketById) -> Nothing:
+    """Raises ``NoSuchConfiguration``.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketInventoryConfiguration.html
+    """
+    raise NoSuchConfiguration(BucketName=ask.bucket)
+
+
+async def get_bucket_metrics_configuration(call: Call, ask: OfBucketById) -> Nothing:
+    """Raises ``NoSuchConfiguration``.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketMetricsConfiguration.html
+    """
+    raise NoSuchConfiguration(BucketName=ask.bucket)
