@@ -22,7 +22,8 @@ from gateway.errors import (
     BadRequest,
     RequestHeaderSectionTooLarge,
 )
-from gateway.fast_lane import FastLane, read_head
+from gateway.fast_lane import FastLane
+from gateway.heads import read_head
 from gateway.response import Response
 from gateway.serve import MAX_HEADERS, Gateway, Head, fail, refuse, serve
 from gateway.trace import Trace

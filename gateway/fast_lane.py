@@ -12,17 +12,14 @@ Touches what aiohttp keeps private (``SEAM``): it is pinned to a minor version a
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine, Generator
-from functools import lru_cache
-from http import HTTPStatus
 from types import coroutine
-from typing import Any, Protocol
+from typing import Any
 
-from aiohttp import HttpVersion, HttpVersion11, StreamReader, web
-from aiohttp.helpers import rfc822_formatted_time
+from aiohttp import StreamReader, web
 from aiohttp.http_parser import RawRequestMessage
-from aiohttp.streams import EMPTY_PAYLOAD
 
 from gateway import trace
+from gateway.heads import is_hot, read_head, whole
 from gateway.response import Response
 from gateway.serve import Gateway, Head, fail, serve
 from gateway.trace import Trace
@@ -30,13 +27,10 @@ from store.store import Reader
 
 log = logging.getLogger("s3gw.gateway")
 
-MOST_IN = 64 * 1024
-"""Longest body taken in; it is all there before the request is looked at."""
 MOST_OUT = 256 * 1024
 """Longest body sent; it goes out in one piece."""
 PATIENCE_SECONDS = 0.1
 """A body that is not there by then is left to the general lane and its time limits."""
-HOT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 SEAM = (
     "_buffer_paused",
     "_current_request",
@@ -59,20 +53,7 @@ Answer = tuple[Response, bytes, Trace] | None
 
 
 class TooLong(Exception):
-    """An answer for the general lane. Only reads have one, found at once: they may run twice."""
-
-
-class RawHead(Protocol):
-    """What message and request of aiohttp have in common."""
-
-    @property
-    def method(self) -> str: ...
-
-    @property
-    def version(self) -> HttpVersion: ...
-
-    @property
-    def raw_headers(self) -> tuple[tuple[bytes, bytes], ...]: ...
+    """An answer for the general lane. Only reads have one: they may run twice."""
 
 
 class SmallBody:
@@ -185,7 +166,7 @@ class FastLane(web.RequestHandler):
         if (
             self._gateway is None
             or len(self._messages) > 1
-            or not _is_hot(message, payload)
+            or not is_hot(message, payload)
             or self._upgraded
             or self._paused
             or self._force_close
@@ -217,14 +198,25 @@ class FastLane(web.RequestHandler):
             self._messages.appendleft((message, payload))
             self._leave()
         else:
-            self._answering = self._loop.create_task(self._finish(head, running, waited_for))
+            self._answering = self._loop.create_task(
+                self._finish(message, payload, head, running, waited_for)
+            )
 
     async def _finish(
-        self, head: Head, running: Coroutine[Any, Any, Answer], waited_for: object
+        self,
+        message: RawRequestMessage,
+        payload: StreamReader,
+        head: Head,
+        running: Coroutine[Any, Any, Answer],
+        waited_for: object,
     ) -> None:
-        answer = await _rest(running, waited_for)
+        try:
+            answer = await _rest(running, waited_for)
+        except TooLong:
+            self._messages.appendleft((message, payload))
+        else:
+            self._end(head, answer)
         self._answering = None
-        self._end(head, answer)
         self._leave()
 
     def _end(self, head: Head, answer: Answer) -> None:
@@ -257,26 +249,6 @@ class FastLane(web.RequestHandler):
             self._await_next()
             return
         super()._process_keepalive()
-
-
-def _is_hot(message: object, payload: StreamReader) -> bool:
-    """An ordinary request, short enough to be taken in as a whole."""
-    if (
-        not isinstance(message, RawRequestMessage)
-        or message.method not in HOT
-        or message.version != HttpVersion11
-        or message.should_close
-        or message.upgrade
-        or message.chunked
-    ):
-        return False
-    headers = message.headers
-    if payload is EMPTY_PAYLOAD:
-        return "x-amz-copy-source" not in headers and "expect" not in headers
-    if message.method != "PUT" or "x-amz-copy-source" in headers or "expect" in headers:
-        return False
-    length = headers.get("content-length", "")
-    return length.isdecimal() and len(length) < 9 and int(length) <= MOST_IN
 
 
 async def _answer(gateway: Gateway, head: Head, body: SmallBody) -> Answer:
@@ -324,41 +296,3 @@ def _rest(running: Coroutine[Any, Any, Answer], waited_for: object) -> Generator
     except StopIteration as done:
         answer: Answer = done.value
         return answer
-
-
-@lru_cache(maxsize=512)
-def _field_name(raw: bytes) -> str:
-    return raw.decode("latin-1").lower()
-
-
-def read_head(raw: RawHead, target: str, secure: bool, peer: str) -> Head:
-    """What the parser has made of a request head, as the pipeline wants it."""
-    return Head(
-        raw.method,
-        target,
-        [
-            (_field_name(name), value.decode("latin-1").strip(" \t"))
-            for name, value in raw.raw_headers
-        ],
-        secure,
-        peer,
-        raw.version,
-    )
-
-
-_STATUS_LINES = {each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n" for each in HTTPStatus}
-_EMPTY = frozenset({204, 304})
-
-
-def whole(response: Response, method: str, body: bytes) -> bytes:
-    """The answer as ``web.Response`` writes it on a connection that is kept."""
-    status = response.status
-    fields = "".join([f"{name}: {value}\r\n" for name, value in response.headers])
-    known = f"\n{fields.lower()}"
-    bodiless = method == "HEAD" or status in _EMPTY
-    if "\ncontent-length: " not in known and (body or not bodiless):
-        fields += f"Content-Length: {len(body)}\r\n"
-    if body and not bodiless and "\ncontent-type: " not in known:
-        fields += "Content-Type: application/octet-stream\r\n"
-    head = f"{_STATUS_LINES[status]}{fields}Date: {rfc822_formatted_time()}\r\n\r\n".encode()
-    return head if bodiless else head + body
