@@ -161,5 +161,5 @@ def test_errors_are_read_by_their_code(minio, bucket, bucket_name, code):
 
 def test_what_is_not_served_is_said_to_be_so(minio, bucket):
     with pytest.raises(S3Error) as refusal:
-        minio.get_bucket_policy(bucket_name=bucket)
+        minio.enable_object_legal_hold(bucket_name=bucket, object_name="k")
     assert refusal.value.code == "NotImplemented"
