@@ -72,6 +72,8 @@ class _Connection(asyncio.Protocol):
         self._left = _HEAD
         self._current: tuple[int, Request] | None = None
         self._began = 0.0
+        self._chunk = 0
+        """Bytes left of the current chunk and its line end."""
         self._closes = False
         self._reopening: asyncio.Task[object] | None = None
 
@@ -110,15 +112,30 @@ class _Connection(asyncio.Protocol):
             self._closes = b"\r\nconnection: close" in low
             data = data[end + 4 :]
         if self._left == _CHUNKED:
-            self._buffer = (self._buffer + data)[-7:]
-            if self._buffer not in (b"\r\n0\r\n\r\n", b"0\r\n\r\n"):
+            if not self._dechunked(self._buffer + data):
                 return
-            self._buffer = b""
             self._left = 0
         else:
             self._left -= len(data)
         if self._left == 0:
             self._answered()
+
+    def _dechunked(self, data: bytes) -> bool:
+        """Pass over the chunks in ``data``; true at the end of the last one."""
+        at = 0
+        while True:
+            passed = min(self._chunk, len(data) - at)
+            self._chunk -= passed
+            at += passed
+            end = data.find(b"\r\n", at)
+            if self._chunk or end < 0 or (data[at:end] == b"0" and len(data) < end + 4):
+                self._buffer = data[at:]
+                return False
+            if data[at:end] == b"0":
+                self._buffer = b""
+                return True
+            self._chunk = int(data[at:end], 16) + 2
+            at = end + 2
 
     def _answered(self) -> None:
         assert self._current is not None

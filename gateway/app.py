@@ -77,6 +77,14 @@ class Connection(FastLane):
         if self.transport is not None:
             self.transport.abort()
 
+    def end(self) -> None:
+        """Close it, idle as it is. Under TLS a close would wait for the client to agree."""
+        transport = self.transport
+        if transport is not None and transport.get_extra_info("ssl_object") is not None:
+            transport.abort()
+        else:
+            self.force_close()
+
     @property
     def draining(self) -> bool:
         return self._server.draining
@@ -166,7 +174,7 @@ class Running:
         while self._server.connections and loop.time() < deadline:
             for connection in self._server.connections:
                 if isinstance(connection, Connection) and connection.idle:
-                    connection.force_close()
+                    connection.end()
             await asyncio.sleep(DRAIN_LOOK_SECONDS)
         await self._server.shutdown(DRAIN_LOOK_SECONDS)
 

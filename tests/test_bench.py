@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import bodies, compare, picture, processes, table
+from bench import bodies, client, compare, picture, processes, table
 from bench.calibration import Calibration, steady
 from bench.cells import CELLS, chosen
 from bench.client import Refused, Request, load
@@ -267,3 +267,11 @@ def test_two_cells_run_end_to_end_against_ourselves(tmp_path, capsys):
     assert written["legs"][0]["rss_bytes"] > 10 << 20
     assert "Class D: a 200 is on disk" in capsys.readouterr().out
     assert {each.name for each in Path(tmp_path).iterdir()} == {"compare.json", "compare.svg"}
+
+
+@pytest.mark.parametrize("chunks", [b"5\r\n0\r\n\r\n\r\n0\r\n\r\n", b"3\r\nabc\r\n0\r\n\r\n"])
+async def test_chunks_end_where_they_end_however_they_are_cut(chunks):
+    for cut in range(1, len(chunks)):
+        connection = client._Connection(lambda: None, False)
+        assert not connection._dechunked(chunks[:cut])
+        assert connection._dechunked(connection._buffer + chunks[cut:])

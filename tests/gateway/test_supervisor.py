@@ -318,6 +318,21 @@ def test_a_request_that_never_ends_is_cut_after_the_drain(tmp_path, workers):
     assert 0.3 <= time.monotonic() - started < 5
 
 
+def test_an_idle_client_of_tls_does_not_hold_up_the_end(tmp_path):
+    """A close under TLS waits for the client, who is not listening."""
+    with ServerProcess(tmp_path, "--tls", "auto", "--drain-seconds", "60", *QUICK) as server:
+        bundle = re.search(r"AWS_CA_BUNDLE=(\S+)", server.ready().out.text)[1]
+        trust = ssl.create_default_context(cafile=bundle)
+        idle = http.client.HTTPSConnection("127.0.0.1", server.port, timeout=20, context=trust)
+        with closing(idle):
+            idle.request("GET", "/healthz")
+            assert idle.getresponse().read() == b"ok\n"
+            started = time.monotonic()
+            server.process.terminate()
+            assert server.ended() == 0
+    assert time.monotonic() - started < 5
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_second_signal_ends_it_at_once(tmp_path, workers):
     options = ("--workers", workers, "--drain-seconds", "600", *QUICK)
