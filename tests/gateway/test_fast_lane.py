@@ -187,6 +187,7 @@ BODIES = (b"", b"x", b"0" * 4096, bytes(17 * KIB), bytes(64 * KIB), bytes(64 * K
 @example("PUT", "", "/lanes/w/k", [], b"x", "signed")
 @example("PUT", "", "/lanes/w/k", [("If-None-Match", "*")], b"x", "signed")
 @example("PUT", "", "/lanes/w/k", [("Content-MD5", "AAAAAAAAAAAAAAAAAAAAAA==")], b"x", "signed")
+@example("PUT", "", "/lanes/w/a%20b", [("If-None-Match", "*")], b"", "presigned")
 @example("DELETE", "", "/lanes/w/k", [], b"", "signed")
 @example("GET", "/lanes/r/segment", "", [("Range", "bytes=1-5")], b"", "signed")
 @example("HEAD", "/lanes/r/no", "", [], b"", "signed")
@@ -211,7 +212,8 @@ def test_both_lanes_answer_the_same_bytes(
     def forget():
         if not reads:
             for bucket in ("lanes", "lanes-open"):
-                s3.put_object(Bucket=bucket, Key="w/k", Body=b"before")
+                for name in ("w/k", "w/a b"):
+                    s3.put_object(Bucket=bucket, Key=name, Body=b"before")
 
     fast, general = both(lanes, sent, method, forget)
     assert fast == general
