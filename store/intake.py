@@ -13,6 +13,7 @@ from functools import partial
 from store import digests
 from store.buffers import Buffers
 from store.digests import Hasher
+from store.extents import merged
 from store.filling import Source
 from store.pipeline import Pipeline
 from store.records import Extent
@@ -93,17 +94,15 @@ class Intake:
 
     def keep(self) -> tuple[Extent, ...]:
         """End the reservations: where the bytes are, neighbours in one."""
-        kept: list[Extent] = []
-        for number, reserved in enumerate(self._extents, start=1):
-            used = self._used if number == len(self._extents) else reserved.length
-            extent = self._segments.shrink(reserved, used)
-            last = kept[-1] if kept else None
-            if last and _end(last) == (extent.segment, extent.offset):
-                kept[-1] = Extent(last.segment, last.offset, last.length + extent.length)
-            else:
-                kept.append(extent)
-        self._extents = kept
-        return tuple(kept)
+        last = len(self._extents) - 1
+        kept = merged(
+            [
+                self._segments.shrink(reserved, self._used if number == last else reserved.length)
+                for number, reserved in enumerate(self._extents)
+            ]
+        )
+        self._extents = list(kept)
+        return kept
 
     async def abort(self) -> None:
         """Leave nothing behind. Goes to its end even when cancelled; raises nothing."""
@@ -208,10 +207,6 @@ class Intake:
             end = offset + len(piece)
             begin = max(0, end - _WRITEBACK_BATCHES * BATCH_BYTES)
             self._segments.start_writeback(extent, begin, end - begin)
-
-
-def _end(extent: Extent) -> tuple[int, int]:
-    return extent.segment, extent.offset + extent.length
 
 
 def _update(hashers: list[Hasher], data: memoryview) -> None:

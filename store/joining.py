@@ -4,17 +4,17 @@ Runs in a hashing thread. Parts whose size is a multiple of the profile's chunk 
 as they are; from the first that is not, the bytes are read back and hashed again.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
-import msgspec
 from msgspec import Struct
 
 from store import unixfs
 from store.apply import decode_extents
 from store.database import Row, one, open_reader, snapshot
 from store.errors import NoSuchUpload, PartChanged
+from store.extents import merged, within
 from store.records import Extent, ObjectPart, Part
 from store.uploads import decode_checksums
 
@@ -74,18 +74,6 @@ def _row(row: Row | None, part: Part) -> _Row:
     return _Row(shown, decode_extents(extents), leaves)
 
 
-def merged(extents: Iterator[Extent]) -> tuple[Extent, ...]:
-    """The same bytes in the same order, neighbours in one: fewer rows, longer reads."""
-    out: list[Extent] = []
-    for extent in extents:
-        last = out[-1] if out else None
-        if last and last.segment == extent.segment and last.offset + last.length == extent.offset:
-            out[-1] = msgspec.structs.replace(last, length=last.length + extent.length)
-        else:
-            out.append(extent)
-    return tuple(out)
-
-
 def _leaves(
     profile: unixfs.Profile,
     rows: Sequence[_Row],
@@ -108,15 +96,3 @@ def _leaves(
         data = b"".join(read(piece) for piece in within(extents, start, length))
         kept.append(unixfs.leaf_digest(profile, data))
     return b"".join(kept)
-
-
-def within(extents: Sequence[Extent], start: int, length: int) -> Iterator[Extent]:
-    """The pieces of ``extents``, one run of bytes, that hold ``[start, start + length)``."""
-    at = 0
-    for extent in extents:
-        begin, end = max(start, at), min(start + length, at + extent.length)
-        if begin < end:
-            yield Extent(extent.segment, extent.offset + begin - at, end - begin)
-        at += extent.length
-        if at >= start + length:
-            return

@@ -6,11 +6,12 @@ Not checked against their hashes here: that is the scrubber's part.
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from store import files
 from store.errors import Damaged
+from store.extents import within
 from store.records import Extent
 from store.segments import Segments
 
@@ -41,7 +42,7 @@ class Reader:
         """
         self._files: dict[int, int] = {}
         self._pool = pool
-        self._runs = list(_within(extents, start, length))
+        self._runs = list(within(extents, start, length))
         self.size = length
         if sum(run.length for run in self._runs) != length:
             raise Damaged(f"{extents} hold no {length} bytes from {start} on")
@@ -85,16 +86,6 @@ class Reader:
 
     def __del__(self) -> None:
         self.close()
-
-
-def _within(extents: Sequence[Extent], start: int, length: int) -> Iterator[Extent]:
-    """The parts of ``extents`` that hold ``[start, start + length)`` of their bytes."""
-    at = 0
-    for extent in extents:
-        begin, end = max(start, at), min(start + length, at + extent.length)
-        if begin < end:
-            yield Extent(extent.segment, extent.offset + begin - at, end - begin)
-        at += extent.length
 
 
 def _cached(file: int, offset: int, count: int) -> bytes | None:

@@ -29,7 +29,7 @@ from store.errors import (
     NoSuchUpload,
     PartChanged,
 )
-from store.joining import merged, within
+from store.extents import merged, within
 from store.records import Attributes, Expect, Extent
 
 MIB = 1 << 20
