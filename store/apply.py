@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from store import bucket_config
+from store import bucket_config, version_rows
 from store.changes import (
     Change,
     CompleteUpload,
@@ -19,23 +19,26 @@ from store.changes import (
     DropSegment,
     DropTrash,
     DropUpload,
+    DropVersion,
     Inline,
     Known,
     NewSegment,
     Placed,
     PutBucket,
     PutEntry,
+    PutMarker,
     PutPart,
     PutUpload,
     SealSegment,
     SetAttributes,
     SetBucketAcl,
     SetBucketConfig,
+    SetBucketVersioning,
 )
 from store.database import Row, every, one, row_crc
 from store.errors import Damaged
 from store.failpoints import hit
-from store.records import Extent, traits
+from store.records import ENABLED, Extent, traits
 
 encode = msgspec.msgpack.encode
 decode_extents = msgspec.msgpack.Decoder(tuple[Extent, ...]).decode
@@ -54,8 +57,8 @@ def apply(connection: apsw.Connection, lsn: int, change: Change) -> None:
 
 def _put_bucket(db: apsw.Connection, lsn: int, c: PutBucket) -> None:
     db.execute(
-        "INSERT INTO bucket (id, name, owner, path, created, acl, region, profile, config)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO bucket (id, name, owner, path, created, acl, region, profile, config,"
+        " versioning) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             lsn,
             c.name,
@@ -66,6 +69,7 @@ def _put_bucket(db: apsw.Connection, lsn: int, c: PutBucket) -> None:
             c.region,
             c.profile,
             bucket_config.encode(c.config),
+            c.versioning,
         ),
     )
 
@@ -85,6 +89,10 @@ def _set_bucket_config(db: apsw.Connection, lsn: int, c: SetBucketConfig) -> Non
     db.execute("UPDATE bucket SET config = ? WHERE id = ?", (config, c.bucket))
 
 
+def _set_bucket_versioning(db: apsw.Connection, lsn: int, c: SetBucketVersioning) -> None:
+    db.execute("UPDATE bucket SET versioning = ? WHERE id = ?", (c.versioning, c.bucket))
+
+
 def _drop_bucket(db: apsw.Connection, lsn: int, c: DropBucket) -> None:
     uploads = every(db, "SELECT id FROM upload WHERE bucket = ?", (c.bucket,))
     for (upload,) in uploads:
@@ -96,7 +104,10 @@ def _drop_bucket(db: apsw.Connection, lsn: int, c: DropBucket) -> None:
 
 
 def _put_entry(db: apsw.Connection, lsn: int, c: PutEntry) -> None:
-    old = _held(db, c.bucket, c.key)
+    if c.versioning:
+        replaced = version_rows.set_aside(db, c.bucket, c.key, null=c.versioning != ENABLED)
+    else:
+        replaced = _held(db, c.bucket, c.key)
     body, content = _take(db, lsn, c)
     values = (
         c.bucket,
@@ -113,45 +124,57 @@ def _put_entry(db: apsw.Connection, lsn: int, c: PutEntry) -> None:
         body,
         content,
         encode(c.parts) if c.parts else None,
+        lsn if c.versioning else 0,
+        lsn if c.versioning == ENABLED else 0,
     )
-    _write_entry(db, values)
-    if old is not None:  # after the new reference: both may be to the same content
+    version_rows.write(db, "entry", values)
+    for old in replaced:  # after the new reference: both may be to the same content
         _release(db, old, c.modified)
 
 
-def _write_entry(db: apsw.Connection, values: Row) -> None:
-    """All columns but the checksum, in the order fsck has them."""
-    db.execute(
-        "INSERT OR REPLACE INTO entry (bucket, key, seq, size, cid, etag, modified, owner, traits,"
-        " attributes, parts_count, body, content, parts, crc)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*values, row_crc(values)),
-    )
-
-
 def _set_attributes(db: apsw.Connection, lsn: int, c: SetAttributes) -> None:
+    table, this = "entry", ""
+    if c.version is not None:
+        table, this = "version", f"AND {version_rows.where(c.version)}"
     row = one(
         db,
-        "SELECT size, cid, etag, modified, owner, parts_count, body, content, parts FROM entry"
-        " WHERE bucket = ? AND key = ?",
-        (c.bucket, c.key),
+        f"SELECT {version_rows.COLUMNS} FROM {table} WHERE bucket = :bucket AND key = :key {this}",
+        {"bucket": c.bucket, "key": c.key, "number": c.version},
     )
     if row is None:
         raise Damaged(f"change {lsn} refers to entry {c.key!r}, which is not there")
     said = (encode(traits(c.attributes)), encode(c.attributes))
     # A new seq: who has read the entry before must see that it is not the same any more.
-    _write_entry(db, (c.bucket, c.key, lsn, *row[:5], *said, *row[5:]))
+    version_rows.write(db, table, (c.bucket, c.key, lsn, *row[3:8], *said, *row[10:]))
+
+
+def _put_marker(db: apsw.Connection, lsn: int, c: PutMarker) -> None:
+    null = c.versioning != ENABLED
+    replaced = version_rows.set_aside(db, c.bucket, c.key, null=null)
+    nothing = (0, b"", "", c.modified, c.owner, b"", b"", 0, None, None, None)
+    number = 0 if null else lsn
+    version_rows.write(db, "version", (c.bucket, c.key, lsn, *nothing, lsn, number))
+    for old in replaced:
+        _release(db, old, c.modified)
+
+
+def _drop_version(db: apsw.Connection, lsn: int, c: DropVersion) -> None:
+    dropped = version_rows.take(db, "entry", c.bucket, c.key, c.version) or version_rows.take(
+        db, "version", c.bucket, c.key, c.version
+    )
+    version_rows.promote(db, c.bucket, c.key)
+    for old in dropped:
+        _release(db, old, c.time)
 
 
 def _drop_entry(db: apsw.Connection, lsn: int, c: DropEntry) -> None:
-    old = _held(db, c.bucket, c.key)
-    if old is not None:
+    for old in _held(db, c.bucket, c.key):
         db.execute("DELETE FROM entry WHERE bucket = ? AND key = ?", (c.bucket, c.key))
         _release(db, old, c.time)
 
 
-def _held(db: apsw.Connection, bucket: int, key: bytes) -> Row | None:
-    return one(db, "SELECT body, content FROM entry WHERE bucket = ? AND key = ?", (bucket, key))
+def _held(db: apsw.Connection, bucket: int, key: bytes) -> list[Row]:
+    return every(db, "SELECT body, content FROM entry WHERE bucket = ? AND key = ?", (bucket, key))
 
 
 def _take(db: apsw.Connection, lsn: int, c: PutEntry) -> tuple[int | None, int | None]:
@@ -327,4 +350,7 @@ _VERBS: dict[type[Any], Callable[[apsw.Connection, int, Any], None]] = {
     DropTrash: _drop_trash,
     SetBucketConfig: _set_bucket_config,
     SetAttributes: _set_attributes,
+    SetBucketVersioning: _set_bucket_versioning,
+    PutMarker: _put_marker,
+    DropVersion: _drop_version,
 }

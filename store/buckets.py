@@ -34,9 +34,11 @@ class Buckets:
         region: str,
         profile: str,
         config: dict[str, bytes] = bucket_config.NONE,
+        versioning: str = "",
     ) -> Bucket:
         """Raises ``BucketExists``."""
-        change = PutBucket(name, owner, path, self._clock(), acl, region, profile, config)
+        now = self._clock()
+        change = PutBucket(name, owner, path, now, acl, region, profile, config, versioning)
         return await self._engine.submit(commits.CreateBucket(change))
 
     async def set_bucket_acl(self, bucket: Bucket, acl: str) -> None:
@@ -49,6 +51,13 @@ class Buckets:
         Removing what is not there is not an error. Raises ``NoSuchBucket``.
         """
         await self._engine.submit(commits.ChangeBucketConfig(bucket, name, document))
+
+    async def set_bucket_versioning(self, bucket: Bucket, versioning: str) -> None:
+        """``ENABLED`` or ``SUSPENDED``: holds for every commit after it.
+
+        Raises ``NoSuchBucket``.
+        """
+        await self._engine.submit(commits.ChangeBucketVersioning(bucket, versioning))
 
     async def delete_bucket(self, bucket: Bucket) -> None:
         """Raises ``NoSuchBucket``, ``BucketNotEmpty``."""

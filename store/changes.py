@@ -39,6 +39,7 @@ class PutBucket(Struct, frozen=True, array_like=True, tag="PutBucket"):
     region: str
     profile: str
     config: dict[str, bytes] = {}
+    versioning: str = ""
 
 
 class SetBucketAcl(Struct, frozen=True, array_like=True, tag="SetBucketAcl"):
@@ -64,6 +65,8 @@ class PutEntry(Struct, frozen=True, array_like=True, tag="PutEntry"):
     attributes: Attributes
     source: Inline | Placed | Known
     parts: tuple[ObjectPart, ...] = ()
+    versioning: str = ""
+    """Its bucket's at that moment: what becomes of the version that was current."""
 
 
 class DropEntry(Struct, frozen=True, array_like=True, tag="DropEntry"):
@@ -145,6 +148,33 @@ class SetAttributes(Struct, frozen=True, array_like=True, tag="SetAttributes"):
     bucket: int
     key: bytes
     attributes: Attributes
+    version: int | None = None
+    """Number of an earlier version; ``None``: the current one."""
+
+
+class SetBucketVersioning(Struct, frozen=True, array_like=True, tag="SetBucketVersioning"):
+    bucket: int
+    versioning: str
+
+
+class PutMarker(Struct, frozen=True, array_like=True, tag="PutMarker"):
+    """A delete marker becomes the newest version of a key."""
+
+    bucket: int
+    key: bytes
+    modified: int
+    owner: str
+    versioning: str
+    """As in ``PutEntry``; not empty."""
+
+
+class DropVersion(Struct, frozen=True, array_like=True, tag="DropVersion"):
+    """One version goes for good; when it was the newest, the one before it is that now."""
+
+    bucket: int
+    key: bytes
+    version: int
+    time: int
 
 
 Change = (
@@ -163,6 +193,9 @@ Change = (
     | DropTrash
     | SetBucketConfig
     | SetAttributes
+    | SetBucketVersioning
+    | PutMarker
+    | DropVersion
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -1,14 +1,11 @@
 """The verbs on buckets and entries, as the committer runs them: conditions first, then changes."""
 
-from collections.abc import Sequence
-
 import apsw
 import msgspec
 
-from store import names
+from store import names, version_id, versions
 from store.changes import (
     DropBucket,
-    DropEntry,
     Inline,
     Known,
     Placed,
@@ -17,6 +14,7 @@ from store.changes import (
     SetAttributes,
     SetBucketAcl,
     SetBucketConfig,
+    SetBucketVersioning,
 )
 from store.database import one
 from store.errors import (
@@ -25,19 +23,20 @@ from store.errors import (
     ExpectationFailed,
     NoSuchBucket,
     NoSuchEntry,
-    StoreError,
 )
-from store.failpoints import hit
-from store.records import Attributes, Bucket, Entry, Expect, Extent, Staged
+from store.records import ENABLED, Attributes, Bucket, Entry, Expect, Extent, Staged
 from store.transaction import Commit, Transaction
 
 ANYTHING = Expect()
 
 
-def require_bucket(db: apsw.Connection, bucket: int) -> None:
-    """Raises ``NoSuchBucket``."""
-    if one(db, "SELECT 1 FROM bucket WHERE id = ?", (bucket,)) is None:
+def require_bucket(db: apsw.Connection, bucket: int) -> str:
+    """Its versioning at this moment. Raises ``NoSuchBucket``."""
+    row = one(db, "SELECT versioning FROM bucket WHERE id = ?", (bucket,))
+    if row is None:
         raise NoSuchBucket(str(bucket))
+    versioning: str = row[0]
+    return versioning
 
 
 def require(db: apsw.Connection, bucket: int, key: bytes, expect: Expect) -> None:
@@ -45,18 +44,25 @@ def require(db: apsw.Connection, bucket: int, key: bytes, expect: Expect) -> Non
     if expect == ANYTHING:
         return
     row = one(db, "SELECT etag FROM entry WHERE bucket = ? AND key = ?", (bucket, key))
-    if row is None:
+    judge(row[0] if row else None, key, expect)
+
+
+def judge(etag: str | None, key: bytes, expect: Expect) -> None:
+    """``etag``: of what is there, ``None`` when nothing is. Raises as ``require``."""
+    if etag is None:
         if expect.etags:
             raise NoSuchEntry(repr(key))
         return
-    if expect.etags and "*" not in expect.etags and row[0] not in expect.etags:
-        raise ExpectationFailed(row[0])
-    if "*" in expect.not_etags or row[0] in expect.not_etags:
-        raise ExpectationFailed(row[0])
+    if expect.etags and "*" not in expect.etags and etag not in expect.etags:
+        raise ExpectationFailed(etag)
+    if "*" in expect.not_etags or etag in expect.not_etags:
+        raise ExpectationFailed(etag)
 
 
-def put_and_read(transaction: Transaction, change: PutEntry) -> Entry:
-    """Apply and return the entry as it now stands."""
+def put_and_read(transaction: Transaction, change: PutEntry, versioning: str) -> Entry:
+    """Apply it in a bucket with that versioning, and return the entry as it now stands."""
+    if versioning:
+        change = msgspec.structs.replace(change, versioning=versioning)
     seq = transaction.apply(change)
     if isinstance(change.source, Inline):
         return Entry(
@@ -71,6 +77,7 @@ def put_and_read(transaction: Transaction, change: PutEntry) -> Entry:
             change.attributes,
             len(change.parts),
             seq,
+            version=version_id.encode(seq if versioning == ENABLED else 0),
         )
     entry = names.entry(transaction.db, change.bucket, change.key)
     assert entry is not None
@@ -107,6 +114,15 @@ class ChangeBucketConfig(Commit[None]):
         transaction.apply(self._change)
 
 
+class ChangeBucketVersioning(Commit[None]):
+    def __init__(self, bucket: Bucket, versioning: str) -> None:
+        self._change = SetBucketVersioning(bucket.id, versioning)
+
+    def decide(self, transaction: Transaction) -> None:
+        require_bucket(transaction.db, self._change.bucket)
+        transaction.apply(self._change)
+
+
 class DeleteBucket(Commit[None]):
     def __init__(self, bucket: Bucket, now: int) -> None:
         self._change = DropBucket(bucket.id, now)
@@ -114,9 +130,10 @@ class DeleteBucket(Commit[None]):
     def decide(self, transaction: Transaction) -> None:
         bucket = self._change.bucket
         require_bucket(transaction.db, bucket)
-        some = "SELECT 1 FROM entry WHERE bucket = ? LIMIT 1"
-        if one(transaction.db, some, (bucket,)) is not None:
-            raise BucketNotEmpty(str(bucket))
+        for table in ("entry", "version"):
+            some = f"SELECT 1 FROM {table} WHERE bucket = ? LIMIT 1"
+            if one(transaction.db, some, (bucket,)) is not None:
+                raise BucketNotEmpty(str(bucket))
         transaction.apply(self._change)
 
 
@@ -154,9 +171,9 @@ class PutObject(Commit[Entry]):
         )
 
     def decide(self, transaction: Transaction) -> Entry:
-        require_bucket(transaction.db, self._change.bucket)
+        versioning = require_bucket(transaction.db, self._change.bucket)
         require(transaction.db, self._change.bucket, self._change.key, self._expect)
-        return put_and_read(transaction, self._change)
+        return put_and_read(transaction, self._change, versioning)
 
 
 class CopyObject(Commit[Entry]):
@@ -189,60 +206,35 @@ class CopyObject(Commit[Entry]):
 
     def decide(self, transaction: Transaction) -> Entry:
         db, source = transaction.db, self._source
-        require_bucket(db, self._change.bucket)
-        current = names.entry(db, source.bucket, source.key)
-        if current is None or current.seq != source.seq:
-            raise NoSuchEntry(repr(source.key))
+        versioning = require_bucket(db, self._change.bucket)
+        current = versions.still(db, source)
         require(db, self._change.bucket, self._change.key, self._expect)
         change = msgspec.structs.replace(self._change, parts=names.parts(db, current))
         if current.body is not None:
             data = names.inline_bytes(db, current.body)
             change = msgspec.structs.replace(change, source=Inline(data))
-        return put_and_read(transaction, change)
+        return put_and_read(transaction, change, versioning)
 
 
 class ChangeAttributes(Commit[Entry]):
-    """Say something else about an entry, if it is still as it was when it was read."""
+    """Say something else about a version, if it is still as it was when it was read."""
 
     def __init__(self, entry: Entry, attributes: Attributes) -> None:
-        self._seq = entry.seq
-        self._change = SetAttributes(entry.bucket, entry.key, attributes)
+        self._entry = entry
+        self._attributes = attributes
 
     def decide(self, transaction: Transaction) -> Entry:
-        bucket, key = self._change.bucket, self._change.key
-        there = "SELECT seq FROM entry WHERE bucket = ? AND key = ?"
-        if one(transaction.db, there, (bucket, key)) != (self._seq,):
-            raise NoSuchEntry(repr(key))
-        transaction.apply(self._change)
-        entry = names.entry(transaction.db, bucket, key)
-        assert entry is not None
-        return entry
-
-
-class DeleteObjects(Commit[list[Exception | None]]):
-    """Many keys, one answer each."""
-
-    def __init__(
-        self, bucket: Bucket, keys: Sequence[bytes], expects: Sequence[Expect], now: int
-    ) -> None:
-        self._bucket = bucket.id
-        self._wanted = list(zip(keys, expects or [ANYTHING] * len(keys), strict=True))
-        self._now = now
-
-    def decide(self, transaction: Transaction) -> list[Exception | None]:
-        hit("D1")
-        return [self._delete(transaction, key, expect) for key, expect in self._wanted]
-
-    def _delete(self, transaction: Transaction, key: bytes, expect: Expect) -> StoreError | None:
-        db = transaction.db
-        try:
-            require(db, self._bucket, key, expect)
-        except StoreError as error:
-            return error
-        there = "SELECT 1 FROM entry WHERE bucket = ? AND key = ?"
-        if one(db, there, (self._bucket, key)) is not None:
-            transaction.apply(DropEntry(self._bucket, key, self._now))
-        return None
+        db, entry = transaction.db, self._entry
+        versions.still(db, entry)
+        number = version_id.decode(entry.version)
+        current = names.entry(db, entry.bucket, entry.key)
+        earlier = current is None or current.version != entry.version
+        transaction.apply(
+            SetAttributes(entry.bucket, entry.key, self._attributes, number if earlier else None)
+        )
+        changed = versions.version(db, entry.bucket, entry.key, entry.version)
+        assert isinstance(changed, Entry)
+        return changed
 
 
 class Probe(Commit[None]):

@@ -5,7 +5,7 @@ Hot path only (``apsw``, whose bundled SQLite is current). The schema is ``store
 
 import errno
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -87,15 +87,16 @@ def _open(path: Path, flags: int, *, keep_log: bool = False) -> apsw.Connection:
 
 
 Row = tuple[Any, ...]
+Bindings = Sequence[Any] | Mapping[str, Any]
 
 
-def one(db: apsw.Connection, statement: str, bindings: Sequence[Any] = ()) -> Row | None:
+def one(db: apsw.Connection, statement: str, bindings: Bindings = ()) -> Row | None:
     """The first row, or ``None``."""
     row: Row | None = db.execute(statement, bindings).fetchone()
     return row
 
 
-def every(db: apsw.Connection, statement: str, bindings: Sequence[Any] = ()) -> list[Row]:
+def every(db: apsw.Connection, statement: str, bindings: Bindings = ()) -> list[Row]:
     """All rows at once, so that no statement is left open."""
     rows: list[Row] = db.execute(statement, bindings).fetchall()
     return rows

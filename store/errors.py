@@ -19,7 +19,10 @@ class NoSuchBucket(StoreError):
 
 
 class BucketNotEmpty(StoreError):
-    """It holds objects. (Uploads in progress are dropped with the bucket, as AWS does.)"""
+    """It holds objects, earlier versions or delete markers.
+
+    Uploads in progress are dropped with the bucket, as AWS does.
+    """
 
 
 class NoSuchEntry(StoreError):

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import apsw
 import msgspec
 
-from store import unixfs
+from store import unixfs, version_rows
 from store.apply import decode_extents
 from store.database import Row, one, row_crc
 from store.intact import intact
@@ -21,7 +21,9 @@ Found = Iterator[tuple[str, str, int]]
 
 def check(db: apsw.Connection, *, fast: bool) -> Found:
     """Entries resolve, checksums of rows hold, references are counted right, extents are owned."""
-    yield from _entries(db, fast)
+    yield from _entries(db, "entry", fast)
+    yield from _entries(db, "version", fast)
+    yield from _order(db)
     yield from _references(db, "content", "SELECT id, refs, size FROM content ORDER BY id")
     yield from _references(db, "body", "SELECT id, 1, length(bytes) FROM body ORDER BY id")
     owned = _Owned(db)
@@ -35,22 +37,25 @@ def check(db: apsw.Connection, *, fast: bool) -> Found:
 
 _ENTRIES = (
     "SELECT e.bucket, e.key, e.seq, e.size, e.cid, e.etag, e.modified, e.owner, e.traits,"
-    " e.attributes, e.parts_count, e.body, e.content, e.parts, e.crc, k.name, c.cid, c.size, {}"
-    " FROM entry e LEFT JOIN bucket k ON k.id = e.bucket LEFT JOIN content c ON c.id = e.content"
+    " e.attributes, e.parts_count, e.body, e.content, e.parts, e.made, e.version,"
+    " e.crc, k.name, c.cid, c.size, {}"
+    " FROM {} e LEFT JOIN bucket k ON k.id = e.bucket LEFT JOIN content c ON c.id = e.content"
     " LEFT JOIN body b ON b.id = e.body"
 )
 
 
-def _entries(db: apsw.Connection, fast: bool) -> Found:
-    for row in db.execute(_ENTRIES.format("length(b.bytes)" if fast else "b.bytes")):
-        values, (crc, name, cid, size, data) = row[:14], row[14:]
+def _entries(db: apsw.Connection, table: str, fast: bool) -> Found:
+    for row in db.execute(_ENTRIES.format("length(b.bytes)" if fast else "b.bytes", table)):
+        values, (crc, name, cid, size, data) = row[:16], row[16:]
         bucket, key, entry_size, entry_cid = values[0], values[1], values[3], values[4]
-        where = f"{name or bucket}/{key.decode('utf-8', 'backslashreplace')}"
-        if row_crc(values) != crc:
+        where = _where(name or bucket, key)
+        if version_rows.crc(values) != crc:
             yield "entry-checksum", where, entry_size
         if name is None:
             yield "entry-bucket", f"{where}: there is no bucket {bucket}", entry_size
         body, content = values[11], values[12]
+        if body is None and content is None and table == "version":
+            continue  # a delete marker
         if (body is None) == (content is None):
             yield "entry", f"{where} has not exactly one of body and content", entry_size
         elif content is not None:
@@ -63,6 +68,24 @@ def _entries(db: apsw.Connection, fast: bool) -> Found:
             yield "entry-body", f"{where}: body {body} has other bytes", entry_size
 
 
+_ORDER = (
+    "SELECT k.name, v.bucket, v.key FROM version v LEFT JOIN bucket k ON k.id = v.bucket"
+    " LEFT JOIN entry e ON e.bucket = v.bucket AND e.key = v.key WHERE e.made <= v.made"
+    " OR (e.key IS NULL AND (v.body IS NOT NULL OR v.content IS NOT NULL) AND v.made ="
+    " (SELECT max(made) FROM version n WHERE n.bucket = v.bucket AND n.key = v.key))"
+)
+
+
+def _order(db: apsw.Connection) -> Found:
+    """An entry is the newest version of its key; without one, a delete marker is."""
+    for name, bucket, key in db.execute(_ORDER):
+        yield "version-order", f"{_where(name or bucket, key)} has another newest version", 0
+
+
+def _where(bucket: str | int, key: bytes) -> str:
+    return f"{bucket}/{key.decode('utf-8', 'backslashreplace')}"
+
+
 def _is_inline(data: bytes | int, size: int, cid: bytes) -> bool:
     """``data`` is only a length when bytes are not to be read."""
     if isinstance(data, int):
@@ -73,7 +96,8 @@ def _is_inline(data: bytes | int, size: int, cid: bytes) -> bool:
 def _references(db: apsw.Connection, table: str, rows: str) -> Found:
     """``rows``: id, how many entries should refer to it, bytes; ascending."""
     held = db.execute(
-        f"SELECT {table}, count(*) FROM entry WHERE {table} IS NOT NULL GROUP BY 1 ORDER BY 1"
+        f"SELECT {table}, count(*) FROM (SELECT {table} FROM entry UNION ALL"
+        f" SELECT {table} FROM version) WHERE {table} IS NOT NULL GROUP BY 1 ORDER BY 1"
     )
     id, count = 0, 0
     for wanted, refs, size in db.execute(rows):

@@ -93,7 +93,24 @@ def _state(db: "Database") -> None:
     db.execute("CREATE TABLE change (lsn INTEGER PRIMARY KEY, record BLOB NOT NULL)")
 
 
-STEPS: tuple[Callable[["Database"], None], ...] = (_names, _space, _uploads, _state)
+def _versions(db: "Database") -> None:
+    """Earlier versions of objects, and delete markers (``store.version_rows``)."""
+    db.execute("ALTER TABLE bucket ADD COLUMN versioning TEXT NOT NULL DEFAULT ''")
+    # Zeros take no space in a row and are read without following it to its end.
+    db.execute("ALTER TABLE entry ADD COLUMN made INTEGER NOT NULL DEFAULT 0")
+    db.execute("ALTER TABLE entry ADD COLUMN version INTEGER NOT NULL DEFAULT 0")
+    db.execute(
+        """CREATE TABLE version (bucket INTEGER NOT NULL, key BLOB NOT NULL, made INTEGER NOT NULL,
+           version INTEGER NOT NULL, seq INTEGER NOT NULL, size INTEGER NOT NULL,
+           cid BLOB NOT NULL, etag TEXT NOT NULL, modified INTEGER NOT NULL, owner TEXT NOT NULL,
+           traits BLOB NOT NULL, attributes BLOB NOT NULL, parts_count INTEGER NOT NULL,
+           body INTEGER, content INTEGER, crc INTEGER NOT NULL, parts BLOB,
+           PRIMARY KEY (bucket, key, made DESC)) WITHOUT ROWID"""
+    )
+    db.execute("CREATE UNIQUE INDEX version_null ON version (bucket, key) WHERE version = 0")
+
+
+STEPS: tuple[Callable[["Database"], None], ...] = (_names, _space, _uploads, _state, _versions)
 """Never edited once released; a change of schema is one more step at the end."""
 
 

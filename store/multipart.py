@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import apsw
+import msgspec
 
 from store import names
 from store.changes import (
@@ -118,7 +119,7 @@ class Complete(Commit[Entry]):
 
     def decide(self, transaction: Transaction) -> Entry:
         db, change = transaction.db, self._change
-        require_bucket(db, change.entry.bucket)
+        versioning = require_bucket(db, change.entry.bucket)
         require_upload(db, change.upload)
         rows = every(db, "SELECT number, seq FROM part WHERE upload = ?", (change.upload,))
         there = {number: seq for number, seq in rows}
@@ -127,10 +128,13 @@ class Complete(Commit[Entry]):
                 raise PartChanged(part.number)
         require(db, change.entry.bucket, change.entry.key, self._expect)
         hit("M3")
+        if versioning:
+            entry = msgspec.structs.replace(change.entry, versioning=versioning)
+            change = msgspec.structs.replace(change, entry=entry)
         transaction.apply(change)
-        entry = names.entry(db, change.entry.bucket, change.entry.key)
-        assert entry is not None
-        return entry
+        made = names.entry(db, change.entry.bucket, change.entry.key)
+        assert made is not None
+        return made
 
 
 class DropUploads(Commit[int]):

@@ -7,14 +7,17 @@ committer's inside a transaction makes no difference here.
 import apsw
 import msgspec
 
-from store import bucket_config
+from store import bucket_config, version_id, version_rows
 from store.apply import decode_extents
 from store.database import Row, every, one
 from store.records import Attributes, Bucket, Entry, Extent, ObjectPart
 
-_BUCKET = "SELECT id, name, owner, path, created, acl, region, profile, config FROM bucket"
+_BUCKET = (
+    "SELECT id, name, owner, path, created, acl, region, profile, config, versioning FROM bucket"
+)
 ENTRY_COLUMNS = (
-    "bucket, key, seq, size, cid, etag, modified, owner, attributes, parts_count, body, content"
+    "bucket, key, seq, size, cid, etag, modified, owner, attributes, parts_count, version, body,"
+    " content"
 )
 _ENTRY = f"SELECT {ENTRY_COLUMNS} FROM entry WHERE bucket = ? AND key = ?"
 
@@ -24,9 +27,9 @@ _decode_parts = msgspec.msgpack.Decoder(tuple[ObjectPart, ...]).decode
 
 def _bucket_of(row: Row) -> Bucket:
     """A row of ``_BUCKET`` as a value."""
-    id, name, owner, path, created, acl, region, profile, config = row
+    id, name, owner, path, created, acl, region, profile, config, versioning = row
     documents = bucket_config.decode(config)
-    return Bucket(id, name, owner, path, created, acl, region, profile, documents)
+    return Bucket(id, name, owner, path, created, acl, region, profile, documents, versioning)
 
 
 def bucket(db: apsw.Connection, name: str) -> Bucket | None:
@@ -72,7 +75,8 @@ def entry(db: apsw.Connection, bucket: int, key: bytes) -> Entry | None:
 
 def entry_of(row: Row, extents: tuple[Extent, ...] = ()) -> Entry:
     """A row of ``ENTRY_COLUMNS`` as a value."""
-    bucket, key, seq, size, cid, etag, modified, owner, attributes, parts, body, content = row
+    bucket, key, seq, size, cid, etag, modified, owner, attributes, *rest = row
+    parts, version, body, content = rest
     return Entry(
         bucket,
         key,
@@ -87,16 +91,25 @@ def entry_of(row: Row, extents: tuple[Extent, ...] = ()) -> Entry:
         body,
         content,
         extents,
+        version_id.encode(version) if version else version_id.NULL,
     )
 
 
 def parts(db: apsw.Connection, entry: Entry) -> tuple[ObjectPart, ...]:
-    """Of this version of the entry only: empty when it has been replaced since."""
+    """Of this version of the entry only: empty when it is not there any more."""
     row = one(
         db,
         "SELECT parts FROM entry WHERE bucket = ? AND key = ? AND seq = ?",
         (entry.bucket, entry.key, entry.seq),
     )
+    if row is None:
+        number = version_id.decode(entry.version)
+        this = f"bucket = :bucket AND key = :key AND {version_rows.where(number or 0)}"
+        row = one(
+            db,
+            f"SELECT parts FROM version WHERE {this} AND seq = :seq",
+            {"bucket": entry.bucket, "key": entry.key, "number": number, "seq": entry.seq},
+        )
     return _decode_parts(row[0]) if row and row[0] else ()
 
 

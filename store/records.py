@@ -5,6 +5,11 @@ from typing import Protocol
 
 from msgspec import Struct, field
 
+from store import version_id
+
+ENABLED, SUSPENDED = "Enabled", "Suspended"
+"""What ``Bucket.versioning`` may be set to."""
+
 
 class Bucket(Struct, frozen=True):
     """One bucket. ``path`` is ``/<root of the owner key>/<name>`` (BTIP-25, "Create bucket")."""
@@ -23,6 +28,8 @@ class Bucket(Struct, frozen=True):
     """Name of a UnixFS import profile, fixed at creation (``store.unixfs.PROFILES``)."""
     config: dict[str, bytes] = {}
     """What else was configured, documents by name (``cors``). Shared: never change it."""
+    versioning: str = ""
+    """``Enabled``, ``Suspended``; empty when it never kept versions."""
 
 
 class Extent(Struct, frozen=True, array_like=True):
@@ -81,12 +88,12 @@ def traits(attributes: Attributes) -> Traits:
 
 
 class Entry(Struct, frozen=True):
-    """The current version of one key."""
+    """One version of an object; the current one unless it was asked for by its id."""
 
     bucket: int
     key: bytes
     seq: int
-    """Grows with every change of the store; decides order, never the clock."""
+    """Another after every change of this version; says nothing about the order of versions."""
     size: int
     cid: bytes
     """Binary CID: 36 bytes (v1) or 34 (v0)."""
@@ -103,6 +110,36 @@ class Entry(Struct, frozen=True):
     """Row of the inline bytes, or ``None``: then the bytes are in ``extents``."""
     content: int | None = None
     extents: tuple[Extent, ...] = ()
+    version: str = version_id.NULL
+    """``null`` when its bucket kept no versions as it was made."""
+
+
+class DeleteMarker(Struct, frozen=True):
+    """A version of a key that says: deleted."""
+
+    bucket: int
+    key: bytes
+    version: str
+    modified: int
+    """Milliseconds since the epoch."""
+    owner: str
+    """Access key id of who deleted; empty when anonymous."""
+
+
+class VersionPage(Struct, frozen=True):
+    """One page of versions and delete markers: by key, those of a key from new to old."""
+
+    versions: list[Entry | DeleteMarker]
+    """Entries carry no extents."""
+    latest: list[bool]
+    """Of each of ``versions``: is it the newest of its key?"""
+    prefixes: list[bytes]
+    """Common prefixes, each counted once towards the limit."""
+    last_key: bytes | None
+    """Key of the last version or last common prefix on the page: where the next one begins."""
+    last_version: str | None
+    """Id of that version; ``None`` after a common prefix."""
+    more: bool
 
 
 class Page(Struct, frozen=True):
@@ -191,6 +228,26 @@ class Expect(Struct, frozen=True):
     not_etags: tuple[str, ...] = ()
 
 
+class Deletion(Struct, frozen=True):
+    """One thing to delete."""
+
+    key: bytes
+    version: str | None = None
+    """The version to take out for good; ``None``: what is current, as its bucket's versioning
+    has it."""
+    expect: Expect = Expect()
+    """Of that version, or of the current entry."""
+
+
+class Deleted(Struct, frozen=True):
+    """What came of it."""
+
+    version: str | None = None
+    """Of the version taken out, or of the delete marker that was made; else ``None``."""
+    marker: bool = False
+    """Was a delete marker made, or taken out?"""
+
+
 class Staged(Struct, frozen=True):
     """Bytes that are in the store but have no name yet. Commit them or ``Store.discard`` them."""
 
@@ -236,3 +293,7 @@ class Stats(Struct, frozen=True):
     trash_bytes: int
     database_bytes: int
     journal_bytes: int
+    versions: int = 0
+    """Earlier versions and delete markers; ``objects`` are those that are current."""
+    version_bytes: int = 0
+    """Logical bytes of those."""

@@ -16,13 +16,14 @@ _QUERIES = (
     "SELECT coalesce(sum(length(bytes)), 0) FROM body",
     "SELECT coalesce(sum(length), 0) FROM extent",
     "SELECT coalesce(sum(length), 0) FROM trash",
+    "SELECT count(*), coalesce(sum(size), 0) FROM version",
 )
 
 
 def collect(db: apsw.Connection, directory: Path) -> Stats:
     """Reads every row of most tables."""
     rows = [every(db, query)[0] for query in _QUERIES]
-    (buckets,), (objects, logical), (uploads,), (inline,), (segment,), (trash,) = rows
+    (buckets,), (objects, logical), (uploads,), (inline,), (segment,), (trash,), earlier = rows
     return Stats(
         buckets=buckets,
         objects=objects,
@@ -33,6 +34,8 @@ def collect(db: apsw.Connection, directory: Path) -> Stats:
         trash_bytes=trash,
         database_bytes=_bytes(directory.glob(f"{FILE}*")),
         journal_bytes=_bytes((directory / "journal").glob("*.log")),
+        versions=earlier[0],
+        version_bytes=earlier[1],
     )
 
 

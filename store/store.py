@@ -38,6 +38,7 @@ from store.records import (
 )
 from store.settings import Settings
 from store.unixfs import PROFILES
+from store.versioned import Versioned
 
 __all__ = ["Reader", "Settings", "Store"]
 
@@ -49,7 +50,7 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Store(Buckets):
+class Store(Buckets, Versioned):
     """One worker's door to the data directory, which ``store.prepare`` has made ready.
 
     Of the processes that store bytes at one time, each has a ``worker`` number of its own. One
@@ -84,6 +85,7 @@ class Store(Buckets):
     # --- objects -------------------------------------------------------------------------------
 
     def entry(self, bucket: Bucket, key: bytes) -> Entry | None:
+        """The current version; ``None`` also when that is a delete marker."""
         return names.entry(self._db, bucket.id, key)
 
     def parts(self, entry: Entry) -> Sequence[ObjectPart]:
@@ -149,7 +151,7 @@ class Store(Buckets):
         attributes: Attributes,
         expect: Expect = ANYTHING,
     ) -> Entry:
-        """Name staged bytes. ETag is their MD5.
+        """Name staged bytes. ETag is their MD5. Versions are kept as the bucket has it.
 
         Raises ``NoSuchBucket``, ``NoSuchEntry`` (``etags`` expected of an absent key),
         ``ExpectationFailed``; then the staged bytes are discarded. ``ValueError`` when they were
@@ -193,20 +195,8 @@ class Store(Buckets):
         )
         return await self._engine.submit(commit)
 
-    async def delete(
-        self, bucket: Bucket, keys: Sequence[bytes], *, expects: Sequence[Expect] = ()
-    ) -> list[Exception | None]:
-        """Delete many keys in one transaction; one answer per key.
-
-        Deleting the absent is not an error. ``expects``, when given, is as long as ``keys``.
-        """
-        commit = commits.DeleteObjects(bucket, keys, expects, self._clock())
-        answers = await self._engine.submit(commit)
-        hit("D2")
-        return answers
-
     async def set_attributes(self, entry: Entry, attributes: Attributes) -> Entry:
-        """Replace what is said about ``entry``, and nothing else: ETag and time of change stay.
+        """Replace what is said about one version, and nothing else: ETag and time of change stay.
 
         Its ``seq`` becomes another. Raises ``NoSuchEntry`` when it has changed since it was read.
         """

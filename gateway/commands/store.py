@@ -76,7 +76,7 @@ def stats(settings: Settings, as_json: bool) -> None:
 
     found = counted(settings.data_dir)
     held = found.inline_bytes + found.segment_bytes
-    ratio = round(found.logical_bytes / held, 3) if held else 1.0
+    ratio = round((found.logical_bytes + found.version_bytes) / held, 3) if held else 1.0
     rows = msgspec.to_builtins(found) | {"physical_bytes": held, "dedup_ratio": ratio}
     if machine(as_json):
         display.document(rows)

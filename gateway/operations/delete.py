@@ -20,6 +20,7 @@ from gateway.operations.members import ChecksumHeaders, given_checksums
 from gateway.operations.view import NULL_VERSIONS
 from gateway.wire.shape import Header, Label, Payload, Shape, Xml
 from store.errors import StoreError
+from store.records import Deletion
 
 MAX_DELETED = 1000
 ASKED_AT_ONCE = 16
@@ -87,12 +88,16 @@ async def delete_objects(call: Call, ask: DeleteObjectsInput) -> DeleteObjectsOu
     ]
     answers = await call.store.delete(
         call.bucket,
-        [key_bytes(one.key) for one in served],
-        expects=[conditions.expect(one.etag) for one in served],
+        [
+            Deletion(key_bytes(one.key), one.version_id or None, conditions.expect(one.etag))
+            for one in served
+        ],
+        owner=call.caller.id,
     )
-    refusals: dict[int, Exception | None] = denied | dict(
-        zip(map(id, served), answers, strict=True)
-    )
+    refusals = denied | {
+        id(one): answer if isinstance(answer, Exception) else None
+        for one, answer in zip(served, answers, strict=True)
+    }
     deleted, errors = [], []
     for one in wanted:
         refusal = refusals.get(id(one), NoSuchVersion())

@@ -22,6 +22,7 @@ from gateway.operations.tagging import may_tag
 from gateway.operations.view import ReadInput, check_version, view
 from gateway.wire.shape import Header, Label, Payload, Query, Shape, Status
 from store import cid
+from store.records import Deletion
 from store.store import Reader
 
 
@@ -140,7 +141,8 @@ async def delete_object(call: Call, ask: DeleteObjectInput) -> DeleteObjectOutpu
     if ask.if_match_last_modified_time is not None or ask.if_match_size is not None:
         raise S3NotImplemented(Header="x-amz-if-match-size, x-amz-if-match-last-modified-time")
     expect = conditions.expect(ask.if_match)
-    (refusal,) = await call.store.delete(call.bucket, [key_bytes(ask.key)], expects=[expect])
-    if refusal is not None:
-        raise refusal
+    deletion = Deletion(key_bytes(ask.key), ask.version_id or None, expect)
+    (answer,) = await call.store.delete(call.bucket, [deletion], owner=call.caller.id)
+    if isinstance(answer, Exception):
+        raise answer
     return DeleteObjectOutput()

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import apsw
 
-from store import database, migrations, outbox, recovery
+from store import database, migrations, outbox, recovery, version_rows
 from store.apply import decode_extents
-from store.database import every, row_crc
+from store.database import every
 from store.intact import intact
 from store.journal import Journal
 from store.lock import write_lock
@@ -114,7 +114,7 @@ async def content(store: Store, entry, start: int = 0, length: int | None = None
 # --- rows ---------------------------------------------------------------------------------------
 
 TABLES = (
-    *("bucket", "entry", "body", "content", "extent"),
+    *("bucket", "entry", "version", "body", "content", "extent"),
     *("trash", "segment", "upload", "part", "state"),
 )
 
@@ -149,15 +149,18 @@ def audit(directory: Path) -> None:
 
 
 def _audit_references(db: apsw.Connection) -> None:
-    entries = every(db, "SELECT body, content FROM entry")
-    assert all((body is None) != (content is None) for body, content in entries)
+    current = every(db, "SELECT body, content FROM entry")
+    assert all((body is None) != (content is None) for body, content in current)
+    earlier = every(db, "SELECT body, content FROM version")
+    assert all((body is None) or (content is None) for body, content in earlier)
+    entries = current + earlier
     bodies = [body for body, _ in entries if body is not None]
     assert sorted(bodies) == [id for (id,) in every(db, "SELECT id FROM body ORDER BY id")]
     held = Counter(content for _, content in entries if content is not None)
     assert held == dict(every(db, "SELECT id, refs FROM content"))
-    for row in every(db, "SELECT * FROM entry"):
-        *values, crc, parts = row
-        assert row_crc((*values, parts)) == crc
+    for table in ("entry", "version"):
+        for *values, crc in every(db, f"SELECT {version_rows.COLUMNS}, crc FROM {table}"):
+            assert version_rows.crc(tuple(values)) == crc
 
 
 def _audit_space(db: apsw.Connection) -> None:

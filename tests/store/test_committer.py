@@ -33,7 +33,7 @@ from store.database import FILE
 from store.errors import BucketExists, NoSpace, NoSuchBucket, Unavailable
 from store.ledger import Ledger
 from store.prepare import prepare
-from store.records import Entry, Expect
+from store.records import Deleted, Entry, Expect
 from store.settings import Settings
 from store.transaction import Commit
 
@@ -236,7 +236,7 @@ async def test_a_full_disk_refuses_writes_but_not_deletes(store, bucket, directo
     answers = await asyncio.gather(*more, return_exceptions=True)
     assert {type(a) for a in answers} <= {Entry, NoSpace}
     assert NoSpace in {type(a) for a in answers}
-    assert await store.delete(bucket, [b"0", b"1"]) == [None, None]
+    assert await store.delete(bucket, [b"0", b"1"]) == [Deleted()] * 2
     assert len(store.list_entries(bucket).entries) >= 18
     db.pragma("max_page_count", most)
 

@@ -34,7 +34,7 @@ from storing import (
 
 from store.errors import BucketExists, BucketNotEmpty, ExpectationFailed, NoSuchEntry
 from store.prepare import prepare
-from store.records import Attributes, Expect
+from store.records import Attributes, Deleted, Expect
 from store.store import Store
 
 names = st.sampled_from(["one", "two"])
@@ -145,7 +145,7 @@ class StoreBesideModel(RuleBasedStateMachine):
     def delete(self, data, some) -> None:
         name = data.draw(st.sampled_from(sorted(self.model)))
         store = self.store
-        assert self.run(store.delete(store.bucket(name), some)) == [None] * len(some)
+        assert self.run(store.delete(store.bucket(name), some)) == [Deleted()] * len(some)
         for key in some:
             self.model[name].pop(key, None)
 

@@ -28,7 +28,7 @@ from store.errors import (
     NoSuchBucket,
     NoSuchEntry,
 )
-from store.records import Attributes, Expect
+from store.records import Attributes, Deleted, Deletion, Expect
 from store.unixfs import PROFILES, leaf_digest, root
 
 EXISTS = Expect(etags=("*",))
@@ -172,7 +172,7 @@ async def test_an_overwrite_replaces_and_counts_up(store, bucket):
 async def test_deleting_the_absent_is_no_error(store, bucket):
     await put(store, bucket, b"k", b"data")
 
-    assert await store.delete(bucket, [b"k", b"k", b"other"]) == [None, None, None]
+    assert await store.delete(bucket, [b"k", b"k", b"other"]) == [Deleted()] * 3
     assert store.entry(bucket, b"k") is None
 
 
@@ -182,11 +182,14 @@ async def test_each_deletion_has_its_own_condition(store, bucket):
 
     answers = await store.delete(
         bucket,
-        [b"a", b"b", b"c"],
-        expects=[Expect(etags=(entry.etag,)), Expect(etags=("other",)), EXISTS],
+        [
+            Deletion(b"a", expect=Expect(etags=(entry.etag,))),
+            Deletion(b"b", expect=Expect(etags=("other",))),
+            Deletion(b"c", expect=EXISTS),
+        ],
     )
 
-    assert [type(answer) for answer in answers] == [type(None), ExpectationFailed, NoSuchEntry]
+    assert [type(answer) for answer in answers] == [Deleted, ExpectationFailed, NoSuchEntry]
     assert [e.key for e in store.list_entries(bucket).entries] == [b"b"]
 
 

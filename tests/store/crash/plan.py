@@ -14,7 +14,7 @@ from pathlib import Path
 
 from storing import PLAIN, make_bucket, noise, put, put_part
 
-from store.records import Bucket
+from store.records import Bucket, Deleted
 from store.store import Settings, Store
 
 SETTINGS = Settings(
@@ -147,7 +147,7 @@ async def _copy(store: Store, bucket: Bucket, step: Step, tell) -> None:
 
 
 async def _delete(store: Store, bucket: Bucket, step: Step, tell) -> None:
-    assert await store.delete(bucket, [step.key]) == [None]
+    assert await store.delete(bucket, [step.key]) == [Deleted()]
 
 
 async def _multipart(store: Store, bucket: Bucket, step: Step, tell) -> None:

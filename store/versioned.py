@@ -1,0 +1,71 @@
+"""The verbs on versions and deletions. A part of ``store.store.Store``."""
+
+from collections.abc import Callable, Sequence
+
+import apsw
+
+from store import version_listing, versions
+from store.deletions import DeleteObjects
+from store.engine import Engine
+from store.errors import StoreError
+from store.failpoints import hit
+from store.records import Bucket, Deleted, DeleteMarker, Deletion, Entry, VersionPage
+
+
+class Versioned:
+    """Needs what ``Store.start`` sets."""
+
+    _clock: Callable[[], int]
+    _db: apsw.Connection
+    _engine: Engine
+
+    def version(self, bucket: Bucket, key: bytes, version: str) -> Entry | DeleteMarker | None:
+        """One version by its id (``null`` too), current or not.
+
+        ``None`` also when no version was ever called so (``version_id.decode`` tells these apart).
+        """
+        return versions.version(self._db, bucket.id, key, version)
+
+    def marker(self, bucket: Bucket, key: bytes) -> DeleteMarker | None:
+        """The delete marker that hides ``key``, for when ``entry`` has found nothing."""
+        return versions.marker(self._db, bucket.id, key)
+
+    def list_versions(
+        self,
+        bucket: Bucket,
+        *,
+        prefix: bytes = b"",
+        delimiter: bytes = b"",
+        after_key: bytes = b"",
+        after_version: str | None = None,
+        limit: int = 1000,
+    ) -> VersionPage:
+        """Versions and delete markers, by key and then from new to old, rolled up at ``delimiter``.
+
+        Those after the version ``after_version`` of ``after_key``; without one, after that key.
+        """
+        return version_listing.list_versions(
+            self._db,
+            bucket.id,
+            prefix=prefix,
+            delimiter=delimiter,
+            after_key=after_key,
+            after_version=after_version,
+            limit=limit,
+        )
+
+    async def delete(
+        self, bucket: Bucket, deletions: Sequence[Deletion | bytes], *, owner: str = ""
+    ) -> list[Deleted | StoreError]:
+        """Delete in one transaction; one answer for each, a key being ``Deletion(key)``.
+
+        Without a version: the current object goes for good in a bucket that never kept versions,
+        else a delete marker of ``owner`` hides it (made also where nothing was, as AWS does).
+        With one: that version goes for good, and the one before it is current again. Deleting
+        the absent is not an error. Raises ``NoSuchBucket``.
+        """
+        wanted = [Deletion(each) if isinstance(each, bytes) else each for each in deletions]
+        commit = DeleteObjects(bucket, wanted, owner, self._clock())
+        answers = await self._engine.submit(commit)
+        hit("D2")
+        return answers
