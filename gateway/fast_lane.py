@@ -63,6 +63,13 @@ class SmallBody:
         self._data = data
         self.received = 0
 
+    def whole(self, most: int) -> bytes | None:
+        """See ``gateway.request.WholeBody``."""
+        if len(self._data) > most:
+            return None
+        self.received = len(self._data)
+        return self._data
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         self.received = len(self._data)
         if self._data:

@@ -7,9 +7,9 @@ that a commit brought and could not name are given back here, whether or not its
 
 import asyncio
 import logging
-import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
@@ -48,7 +48,10 @@ class Committer:
         self._ledger = ledger
         self._segments = segments
         self._durability = durability
-        self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._waiting: deque[_Waiting] = deque()
+        self._asleep = threading.Lock()  # held while there is nothing to wake the thread for
+        self._asleep.acquire()
+        self._waking = False
         self._thread = threading.Thread(target=self._main, name="s3gw-committer", daemon=True)
         self._loop = asyncio.get_running_loop()
         self._unsynced_since: float | None = None
@@ -60,7 +63,7 @@ class Committer:
     def close(self) -> None:
         """Blocks until all is committed and the thread has ended."""
         self._closed = True
-        self._queue.put(None)
+        self._wake()
         self._thread.join()
 
     # --- for callers ---------------------------------------------------------------------------
@@ -69,7 +72,16 @@ class Committer:
         """From the loop. Cancelling the future does not cancel the commit."""
         waiter: asyncio.Future[T] = self._loop.create_future()
         self._put(commit, waiter)
+        if not self._waking:
+            # Once for all that the loop submits in this turn: a thread woken for the first of them
+            # would fight the loop for the interpreter, and commit it alone.
+            self._waking = True
+            self._loop.call_soon(self._wake_once)
         return waiter
+
+    def _wake_once(self) -> None:
+        self._waking = False
+        self._wake()
 
     def run(self, commit: Commit[T]) -> T:
         """From any other thread: blocks. On the committer's own thread it is run at once."""
@@ -81,17 +93,24 @@ class Committer:
             return value
         waiter: Future[T] = Future()
         self._put(commit, waiter)
+        self._wake()
         return waiter.result()
 
     def post(self, commit: Commit[Any]) -> None:
         """Commit it some time; nobody waits. From any thread. Lost when the store is closed."""
         with suppress(Unavailable):
             self._put(commit, Future())
+            self._wake()
 
     def _put(self, commit: Commit[Any], waiter: _Waiter) -> None:
         if self._closed:
             raise Unavailable("the store is closed")
-        self._queue.put((commit, waiter))
+        self._waiting.append((commit, waiter))
+
+    def _wake(self) -> None:
+        if self._asleep.locked():
+            with suppress(RuntimeError):  # somebody else was quicker
+                self._asleep.release()
 
     # --- the thread ----------------------------------------------------------------------------
 
@@ -104,33 +123,26 @@ class Committer:
 
     def _take(self) -> list[_Waiting]:
         """All that waits, at least one; empty when it is time to end."""
-        first = self._first()
-        if first is None:
-            return []
-        batch, weight = [first], first[0].weight
-        while len(batch) < _MOST_COMMITS and weight < _MOST_BYTES:
-            try:
-                waiting = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if waiting is None:
-                self._queue.put(None)
-                break
-            batch.append(waiting)
-            weight += waiting[0].weight
+        self._rest()
+        batch: list[_Waiting] = []
+        weight = 0
+        while self._waiting and len(batch) < _MOST_COMMITS and weight < _MOST_BYTES:
+            batch.append(self._waiting.popleft())
+            weight += batch[-1][0].weight
         return batch
 
-    def _first(self) -> _Waiting | None:
+    def _rest(self) -> None:
+        """Until something waits or it is time to end; meanwhile sync what is due."""
         while True:
-            if self._unsynced_since is None:
-                return self._queue.get()
-            left = self._unsynced_since + _INTERVAL_SECONDS - time.monotonic()
-            try:
-                if left > 0:
-                    return self._queue.get(timeout=left)
-            except queue.Empty:
-                pass
-            self._sync_late()
+            left = -1.0
+            if self._unsynced_since is not None:
+                left = max(0.0, self._unsynced_since + _INTERVAL_SECONDS - time.monotonic())
+            if left == 0:
+                self._sync_late()
+            elif self._waiting or self._closed:
+                return
+            else:
+                self._asleep.acquire(timeout=left)
 
     def _attempt(self, commits: Sequence[Commit[Any]]) -> list[Outcome]:
         try:

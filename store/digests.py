@@ -59,6 +59,13 @@ def new(name: str) -> Hasher:
     return _NEW[name]()
 
 
+def of(name: str, data: Buffer) -> bytes:
+    """The digest of bytes that are all there. Raises as ``new``."""
+    hasher = _NEW[name]()
+    hasher.update(data)
+    return hasher.digest()
+
+
 def combine(name: str, first: bytes, second: bytes, second_size: int) -> bytes:
     """The CRC of two runs of bytes back to back, from their CRCs and the second one's length.
 

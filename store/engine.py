@@ -26,7 +26,7 @@ from store.reader import Reader
 from store.records import Body, Extent, Staged
 from store.segments import Segments
 from store.settings import Settings
-from store.stage import stage
+from store.stage import stage, stage_at_once
 from store.transaction import Commit
 from store.unixfs import Profile
 
@@ -79,6 +79,9 @@ class Engine:
 
     async def stage(self, body: Body, profile: Profile) -> Staged:
         """See ``Store.stage``."""
+        staged = stage_at_once(body, profile, self._settings)
+        if staged is not None:
+            return staged
         token = self._in_flight.begin()
         try:
             staged = await stage(body, profile, self.segments, self._settings, self._pool)

@@ -29,6 +29,15 @@ class Filling(Protocol):
     async def fill(self, into: memoryview) -> int: ...
 
 
+@runtime_checkable
+class Whole(Protocol):
+    """A ``Body`` that may have come in as a whole already."""
+
+    def whole(self, most: int) -> bytes | None:
+        """All of it, instead of iterating over it; ``None``: it is not all there, or it is
+        more than ``most`` bytes, and must be iterated over."""
+
+
 class After:
     """A hasher that is not told the first bytes."""
 

@@ -8,7 +8,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from store import digests
-from store.filling import Filling, Source, poured
+from store.filling import Filling, Source, Whole, poured
 from store.intake import SMALL_BYTES, Intake
 from store.records import Body, Staged
 from store.segments import Segments
@@ -56,6 +56,18 @@ async def stage(
     return Staged(intake.size, cid, profile.name, made, leaves, extents=extents)
 
 
+def stage_at_once(body: Body, profile: Profile, settings: Settings) -> Staged | None:
+    """As ``stage``, for a small body that is there; ``None``: it must be waited for."""
+    if not isinstance(body, Whole):
+        return None
+    data = body.whole(min(settings.inline_bytes, SMALL_BYTES))
+    if data is None:
+        return None
+    staged = _hashed(data, body.digests, profile)
+    body.verify(staged.digests)
+    return staged
+
+
 async def _root(profile: Profile, leaves: bytes, size: int, pool: ThreadPoolExecutor) -> bytes:
     if len(leaves) <= _QUICK_BYTES:
         return root(profile, leaves, size)
@@ -75,14 +87,10 @@ async def _inline(data: bytes, body: Body, profile: Profile, pool: ThreadPoolExe
 
 def _hashed(data: bytes, wanted: frozenset[str], profile: Profile) -> Staged:
     chunks = range(0, len(data) or 1, profile.chunk)
-    leaves = b"".join(leaf_digest(profile, data[at : at + profile.chunk]) for at in chunks)
-    made: dict[str, bytes] = {}
-    for name in wanted | {"md5"}:
-        if name == "sha256" and profile.raw_leaves and len(data) <= profile.chunk:
-            made[name] = leaves
-            continue
-        hasher = digests.new(name)
-        hasher.update(data)
-        made[name] = hasher.digest()
+    leaves = b"".join([leaf_digest(profile, data[at : at + profile.chunk]) for at in chunks])
+    made = {"md5": digests.of("md5", data)}
+    for name in wanted:
+        same = name == "sha256" and profile.raw_leaves and len(data) <= profile.chunk
+        made[name] = leaves if same else digests.of(name, data)
     cid = root(profile, leaves, len(data))
     return Staged(len(data), cid, profile.name, made, leaves, body=data)

@@ -23,7 +23,7 @@ from gateway.errors import (
     MissingContentLength,
     XAmzContentSHA256Mismatch,
 )
-from gateway.request import RawBody, Request
+from gateway.request import RawBody, Request, WholeBody
 from store import digests
 from store.digests import Hasher
 from store.filling import After, Fill, poured
@@ -119,6 +119,17 @@ class GuardedBody:
                 self._count(len(piece))
                 yield bytes(piece)
         self._end()
+
+    def whole(self, most: int) -> bytes | None:
+        """See ``store.filling.Whole``. Raises as iterating does."""
+        data = self._raw.whole(most) if isinstance(self._raw, WholeBody) else None
+        if data is None:
+            return None
+        if self._frames is not None:
+            data = b"".join(self._frames.feed(data))
+        self._count(len(data))
+        self._end()
+        return data
 
     async def _wire(self) -> AsyncIterator[bytes]:
         try:

@@ -313,6 +313,29 @@ async def test_what_was_submitted_before_the_end_is_done(directory):
     assert len(await asyncio.gather(*puts)) == 20
 
 
+async def test_what_the_loop_submits_in_one_turn_is_one_batch(store, bucket):
+    before = store._db.execute("SELECT count(*) FROM change").get
+
+    await asyncio.gather(*(put(store, bucket, b"%d" % n, b"data") for n in range(100)))
+
+    assert store._db.execute("SELECT count(*) FROM change").get == before + 1
+
+
+async def test_with_interval_the_log_is_synced_under_steady_load_too(directory, monkeypatch):
+    synced = threading.Event()
+    monkeypatch.setattr(Ledger, "sync", lambda self: synced.set())
+    async with opened(directory, Settings(durability="interval")) as store:
+
+        class Again(Commit[None]):
+            def decide(self, transaction) -> None:
+                if not synced.is_set():
+                    store._engine._committer.post(Again())
+
+        await store._engine.submit(Again())
+
+        assert await asyncio.to_thread(synced.wait, 10)
+
+
 async def test_with_interval_the_log_is_synced_soon_after(directory, monkeypatch):
     synced = threading.Event()
     real = Ledger.sync

@@ -78,6 +78,54 @@ async def test_the_bytes_are_the_same_whatever_the_cuts(form, step, pieces, room
     assert await taken(form, step=step, pieces=pieces, room=room) == DATA
 
 
+class Here(Wire):
+    """What has come in as a whole."""
+
+    def __init__(self, data):
+        super().__init__(data)
+        self.data = data
+
+    def whole(self, most):
+        return self.data if len(self.data) <= most else None
+
+
+def whole(form, wire, most=1 << 20):
+    body = GuardedBody(Here(wire), FORMS[form][1], ChunkSigner(KEY, *CONTEXT, SEED))
+    data = body.whole(most)
+    if data is not None:
+        body.verify(SUMS)
+    return data
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_body_that_is_there_is_taken_at_once(form):
+    assert whole(form, FORMS[form][0]) == DATA
+
+
+@pytest.mark.parametrize("form", FORMS)
+async def test_a_body_longer_than_the_most_is_left_to_be_iterated_over(form):
+    sent, declared = FORMS[form]
+    body = GuardedBody(Here(sent), declared, ChunkSigner(KEY, *CONTEXT, SEED))
+
+    assert body.whole(len(sent) - 1) is None
+    assert b"".join([piece async for piece in body]) == DATA
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("left", [0, 1, 9000, 54_000])
+def test_a_body_that_is_there_but_short_is_incomplete(form, left):
+    with pytest.raises(S3Error):
+        whole(form, FORMS[form][0][:left])
+
+
+@pytest.mark.parametrize("form", ["signed", "signed with trailer"])
+def test_a_flipped_bit_in_a_body_that_is_there_is_found(form):
+    with pytest.raises(S3Error) as refused:
+        whole(form, flipped(FORMS[form][0], 2))
+
+    assert refused.value.code == "SignatureDoesNotMatch"
+
+
 def flipped(wire, at):
     position = wire.index(CHUNKS[at]) + 4000
     return wire[:position] + bytes([wire[position] ^ 1]) + wire[position + 1 :]
