@@ -19,22 +19,33 @@ TYPES: dict[str, tuple[str, ...]] = {
     "CRC64NVME": (FULL_OBJECT,),
     "SHA1": (COMPOSITE,),
     "SHA256": (COMPOSITE,),
+    "SHA512": (COMPOSITE,),
+    "MD5": (COMPOSITE,),
+    "XXHASH64": (COMPOSITE,),
+    "XXHASH3": (COMPOSITE,),
+    "XXHASH128": (COMPOSITE,),
 }
 """S3 algorithm name to the types a multipart upload may have, the default one first."""
 
 DEFAULT = "CRC64NVME"
 """What is computed, as FULL_OBJECT, when the client names nothing."""
 
-SIZES = {"CRC32": 4, "CRC32C": 4, "CRC64NVME": 8, "SHA1": 20, "SHA256": 32}
+SIZES = {
+    "CRC32": 4,
+    "CRC32C": 4,
+    "CRC64NVME": 8,
+    "SHA1": 20,
+    "SHA256": 32,
+    "SHA512": 64,
+    "MD5": 16,
+    "XXHASH64": 8,
+    "XXHASH3": 8,
+    "XXHASH128": 16,
+}
 """Raw length in bytes."""
 
 HEADERS = {f"x-amz-checksum-{name.lower()}": name for name in TYPES}
 """Lower-case header (and trailer) name to S3 algorithm name."""
-
-UNSERVED_HEADERS = frozenset(
-    f"x-amz-checksum-{name}" for name in ("md5", "sha512", "xxhash3", "xxhash64", "xxhash128")
-)
-"""Checksums of AWS's model of 2026 that are not served yet."""
 
 
 def digest_name(algorithm: str) -> str:
@@ -73,7 +84,7 @@ def composite(algorithm: str, parts: Sequence[str]) -> str:
 def full_object(algorithm: str, parts: Sequence[tuple[str, int]]) -> str:
     """The CRC of the whole object from ``(checksum, size in bytes)`` of its parts, without bytes.
 
-    Raises ``KeyError`` for SHA1 and SHA256, which cannot be joined.
+    Raises ``KeyError`` for all but the CRCs, which alone can be joined.
     """
     name = digest_name(algorithm)
     whole = digests.new(name).digest()

@@ -56,6 +56,22 @@ def check_source(conditions: Conditions, entry: Entry, now: datetime) -> None:
         raise PreconditionFailed(Condition=f"x-amz-copy-source-{failed}")
 
 
+def expect_of_deletion(if_match: str | None, modified: datetime | None, size: int | None) -> Expect:
+    """What a conditional delete asks of the object, for the store to decide.
+
+    AWS takes the time (in whole seconds) and the size (in bytes) for directory buckets only; they
+    mean the same here.
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-deletes.html
+    """
+    if if_match is None and modified is None and size is None:
+        return Expect()
+    return Expect(
+        etags=_strong(if_match) if if_match is not None else (),
+        size=size,
+        modified=None if modified is None else int(modified.timestamp()),
+    )
+
+
 def expect(if_match: str | None, if_none_match: str | None = None) -> Expect:
     """What a conditional write asks of the current object, for the store to decide.
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from gateway.compat import NAMED, Compat
 from store.settings import Settings
 from store.unixfs import PROFILES
 
@@ -63,6 +64,11 @@ class Config:
         "unixfs-v1-2025", "UnixFS profile of new buckets", one_of=PROFILES.keys()
     )
     sigv2: bool = row(True, "verify SigV2 presigned URLs (boto3's default in us-east-1)")
+    compat: str = row(
+        "aws",
+        "aws or rgw: whose answer to give where ceph/s3-tests and AWS disagree",
+        one_of=NAMED.keys(),
+    )
     durability: str = row(
         "commit",
         "commit, interval or none: what a 200 promises",
@@ -130,6 +136,11 @@ class Config:
     def secure(self) -> bool:
         """The listener speaks TLS."""
         return bool(self.tls) or self.tls_cert is not None
+
+    @property
+    def differences(self) -> Compat:
+        """What ``compat`` decides."""
+        return NAMED[self.compat]
 
     @property
     def store(self) -> Settings:

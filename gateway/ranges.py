@@ -6,6 +6,7 @@ Knows one range of bytes, as S3 does. Conditions (If-Range included) are not loo
 import re
 from typing import NamedTuple
 
+from gateway.compat import AWS, Compat
 from gateway.errors import InvalidArgument, InvalidRange, InvalidRequest
 
 # 40 digits hold any size; int() refuses texts of thousands of digits.
@@ -54,7 +55,7 @@ def requested(text: str | None, size: int) -> Span | None:
     return Span(start, end - start)
 
 
-def copied(text: str | None, size: int) -> Span:
+def copied(text: str | None, size: int, differences: Compat = AWS) -> Span:
     """The bytes of a copy source that become a part: all, or a closed range, never clamped.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
@@ -73,6 +74,8 @@ def copied(text: str | None, size: int) -> Span:
             ArgumentName="x-amz-copy-source-range",
             ArgumentValue=text,
         )
+    if last >= size and differences.copy_range_beyond_is_invalid_range:
+        raise InvalidRange(RangeRequested=text, ActualObjectSize=size)
     if first >= size:
         raise InvalidRequest("The specified copy range is invalid for the source object size")
     if last >= size:

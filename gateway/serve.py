@@ -214,7 +214,9 @@ def _allow(
 ) -> Bucket | None:
     """The bucket of the request, if the caller may do this to it."""
     if operation.needs is access.Needs.SIGNED:
-        access.check(verified.caller, operation.needs, None, gateway.config)
+        open_to_all = operation.name == "ListBuckets"
+        if not (open_to_all and gateway.config.differences.anonymous_has_no_buckets):
+            access.check(verified.caller, operation.needs, None, gateway.config)
         return None
     bucket = gateway.store.bucket(request.bucket or "")
     if bucket is None:

@@ -48,11 +48,6 @@ _SUBRESOURCE = re.compile(r"(?!x-)[a-z][A-Za-z-]*")
 
 _HEADERS = frozenset(
     {
-        "x-amz-checksum-md5",
-        "x-amz-checksum-sha512",
-        "x-amz-checksum-xxhash128",
-        "x-amz-checksum-xxhash3",
-        "x-amz-checksum-xxhash64",
         "x-amz-if-match-initiated-time",
         "x-amz-mfa",
         "x-amz-rename-source",

@@ -43,19 +43,24 @@ def require(db: apsw.Connection, bucket: int, key: bytes, expect: Expect) -> Non
     """Raises ``NoSuchEntry``, ``ExpectationFailed``."""
     if expect == ANYTHING:
         return
-    row = one(db, "SELECT etag FROM entry WHERE bucket = ? AND key = ?", (bucket, key))
-    judge(row[0] if row else None, key, expect)
-
-
-def judge(etag: str | None, key: bytes, expect: Expect) -> None:
-    """``etag``: of what is there, ``None`` when nothing is. Raises as ``require``."""
-    if etag is None:
-        if expect.etags:
+    there = "SELECT etag, size, modified FROM entry WHERE bucket = ? AND key = ?"
+    row = one(db, there, (bucket, key))
+    if row is None:
+        if expect.etags or expect.size is not None or expect.modified is not None:
             raise NoSuchEntry(repr(key))
         return
-    if expect.etags and "*" not in expect.etags and etag not in expect.etags:
-        raise ExpectationFailed(etag)
-    if "*" in expect.not_etags or etag in expect.not_etags:
+    etag, size, modified = row
+    judge(etag, size, modified, expect)
+
+
+def judge(etag: str, size: int, modified: int, expect: Expect) -> None:
+    """What is there, as an ``Entry`` says it. Raises ``ExpectationFailed``."""
+    if (
+        (expect.etags and "*" not in expect.etags and etag not in expect.etags)
+        or ("*" in expect.not_etags or etag in expect.not_etags)
+        or (expect.size is not None and size != expect.size)
+        or (expect.modified is not None and modified // 1000 != expect.modified)
+    ):
         raise ExpectationFailed(etag)
 
 

@@ -6,9 +6,9 @@ from store import version_id, versions
 from store.changes import DropEntry, DropVersion, PutMarker
 from store.commits import ANYTHING, judge, require, require_bucket
 from store.database import one
-from store.errors import StoreError
+from store.errors import ExpectationFailed, NoSuchEntry, StoreError
 from store.failpoints import hit
-from store.records import ENABLED, Bucket, Deleted, DeleteMarker, Deletion, Entry
+from store.records import ENABLED, Bucket, Deleted, DeleteMarker, Deletion
 from store.transaction import Commit, Transaction
 
 
@@ -38,7 +38,13 @@ class DeleteObjects(Commit[list[Deleted | StoreError]]):
             return error
 
     def _current(self, transaction: Transaction, each: Deletion, versioning: str) -> Deleted:
-        require(transaction.db, self._bucket, each.key, each.expect)
+        db = transaction.db
+        try:
+            require(db, self._bucket, each.key, each.expect)
+        except NoSuchEntry:
+            if "*" not in each.expect.etags and versions.marker(db, self._bucket, each.key):
+                raise ExpectationFailed(repr(each.key)) from None
+            raise
         if not versioning:
             self._drop_entry(transaction, each.key)
             return Deleted()
@@ -51,7 +57,11 @@ class DeleteObjects(Commit[list[Deleted | StoreError]]):
     ) -> Deleted:
         found = versions.version(transaction.db, self._bucket, each.key, version)
         if each.expect != ANYTHING:
-            judge(found.etag if isinstance(found, Entry) else None, each.key, each.expect)
+            if found is None:
+                raise NoSuchEntry(repr(each.key))
+            if isinstance(found, DeleteMarker):
+                raise ExpectationFailed(repr(each.key))
+            judge(found.etag, found.size, found.modified, each.expect)
         number = version_id.decode(version)
         if found is not None and number is not None:
             if versioning:

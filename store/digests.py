@@ -35,11 +35,28 @@ class _Crc:
         return self._value.to_bytes(self._width, "big")
 
 
+class _XxHash:
+    """https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md, seed 0, big-endian."""
+
+    def __init__(self, running: checksums.XXHash) -> None:
+        self._running = running
+
+    def update(self, data: Buffer, /) -> None:
+        self._running.update(bytes(data))  # it takes nothing else
+
+    def digest(self) -> bytes:
+        return bytes(self._running.finalize())
+
+
 # zlib's CRC32 is twice as fast as awscrt's; awscrt's CRC32C and CRC64NVME run at memory speed.
 _NEW: dict[str, Callable[[], Hasher]] = {
     "md5": lambda: hashlib.md5(usedforsecurity=False),
     "sha1": lambda: hashlib.sha1(usedforsecurity=False),
     "sha256": hashlib.sha256,
+    "sha512": hashlib.sha512,
+    "xxhash64": lambda: _XxHash(checksums.XXHash.new_xxhash64()),
+    "xxhash3": lambda: _XxHash(checksums.XXHash.new_xxhash3_64()),
+    "xxhash128": lambda: _XxHash(checksums.XXHash.new_xxhash3_128()),
     "crc32": lambda: _Crc(zlib.crc32, 4),
     "crc32c": lambda: _Crc(checksums.crc32c, 4),
     "crc64nvme": lambda: _Crc(checksums.crc64nvme, 8),

@@ -221,11 +221,15 @@ class Expect(Struct, frozen=True):
     """What must hold of the current entry of a key at the moment of the commit.
 
     ``Expect(etags=("*",))``: it exists. ``Expect(not_etags=("*",))``: it does not.
-    Otherwise ETags without quotes.
+    Otherwise ETags without quotes. Of what is not there, all but ``not_etags`` fails.
     """
 
     etags: tuple[str, ...] = ()
     not_etags: tuple[str, ...] = ()
+    size: int | None = None
+    """In bytes."""
+    modified: int | None = None
+    """Seconds since the epoch; the rest of the time does not count."""
 
 
 class Deletion(Struct, frozen=True):

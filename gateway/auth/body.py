@@ -14,6 +14,7 @@ from gateway.auth import declared as announcements
 from gateway.auth import payload
 from gateway.auth.aws_chunked import AwsChunked, ChunkSigner
 from gateway.auth.declared import Declared
+from gateway.compat import AWS, Compat
 from gateway.errors import (
     BadDigest,
     EntityTooLarge,
@@ -267,7 +268,11 @@ def _compute(data: bytes, names: frozenset[str]) -> dict[str, bytes]:
 
 
 def guard(
-    request: Request, token: str | None = None, signer: ChunkSigner | None = None
+    request: Request,
+    token: str | None = None,
+    signer: ChunkSigner | None = None,
+    *,
+    differences: Compat = AWS,
 ) -> GuardedBody:
     """The body of a request whose head is believed (or anonymous).
 
@@ -279,6 +284,8 @@ def guard(
     of_body = request.method in ("PUT", "POST") and not completes
     return GuardedBody(
         request.body,
-        announcements.read(request.headers, token, checksums_of_body=of_body),
+        announcements.read(
+            request.headers, token, checksums_of_body=of_body, differences=differences
+        ),
         signer,
     )

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from gateway import checksums
 from gateway.auth import payload
-from gateway.errors import InvalidArgument, InvalidDigest, InvalidRequest, S3NotImplemented
+from gateway.compat import AWS, Compat
+from gateway.errors import BadDigest, InvalidArgument, InvalidDigest, InvalidRequest
 from gateway.request import Headers
 
 _OF_A_BODY = frozenset(
@@ -57,13 +58,19 @@ class Declared(Struct, frozen=True):
         return f"x-amz-checksum-{self.checksum_algorithm.lower()}"
 
 
-def read(headers: Headers, token: str | None, *, checksums_of_body: bool) -> Declared:
+def read(
+    headers: Headers,
+    token: str | None,
+    *,
+    checksums_of_body: bool,
+    differences: Compat = AWS,
+) -> Declared:
     """``token`` is what the signature was made over, or ``None`` when it covers no payload.
 
     ``checksums_of_body``: false where x-amz-checksum-* describe something else than the body, as
     on CompleteMultipartUpload, or where there is no body.
 
-    Raises ``InvalidArgument``, ``InvalidDigest``, ``InvalidRequest``, ``S3NotImplemented``.
+    Raises ``InvalidArgument``, ``InvalidDigest``, ``InvalidRequest``.
     """
     if not checksums_of_body and token and headers.names.isdisjoint(_OF_A_BODY):
         return Declared(chunked=token in payload.CHUNKED, token=token)
@@ -72,7 +79,7 @@ def read(headers: Headers, token: str | None, *, checksums_of_body: bool) -> Dec
         if token in payload.SIGNED:
             raise InvalidRequest("Signed chunks need an AWS4-HMAC-SHA256 signature")
     chunked = token in payload.CHUNKED or (token == payload.UNSIGNED and _announces_chunks(headers))
-    algorithm, value = _checksum(headers) if checksums_of_body else (None, None)
+    algorithm, value = _checksum(headers, differences) if checksums_of_body else (None, None)
     trailer = _trailer(headers)
     if trailer is not None:
         if algorithm is not None:
@@ -132,7 +139,7 @@ def _md5(headers: Headers) -> bytes | None:
     return raw
 
 
-def _checksum(headers: Headers) -> tuple[str | None, bytes | None]:
+def _checksum(headers: Headers, differences: Compat) -> tuple[str | None, bytes | None]:
     """The one checksum among the headers, by S3 name and raw value."""
     given = [(name, value) for name, value in headers.pairs if _is_checksum(name)]
     if not given:
@@ -146,7 +153,8 @@ def _checksum(headers: Headers) -> tuple[str | None, bytes | None]:
     try:
         return algorithm, checksums.decode(algorithm, value)
     except ValueError as error:
-        raise InvalidRequest(f"Value for {name} header is invalid.") from error
+        refusal = BadDigest if differences.unreadable_checksum_is_bad_digest else InvalidRequest
+        raise refusal(f"Value for {name} header is invalid.") from error
 
 
 def _is_checksum(name: str) -> bool:
@@ -158,8 +166,6 @@ def _is_checksum(name: str) -> bool:
 
 
 def _algorithm(name: str) -> str:
-    if name in checksums.UNSERVED_HEADERS:
-        raise S3NotImplemented(Header=name)
     if name not in checksums.HEADERS:
         raise InvalidRequest(
             "The algorithm type you specified in x-amz-checksum- header is invalid."

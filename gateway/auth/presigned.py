@@ -16,6 +16,7 @@ from gateway.auth.claim import (
     parse_signed_headers,
     parse_time,
 )
+from gateway.compat import AWS, Compat
 from gateway.errors import (
     AccessDenied,
     AuthorizationQueryParametersError,
@@ -39,7 +40,7 @@ _REQUIRED = frozenset(REQUIRED)
 _integer = re.compile(r"-?\d{1,12}", re.ASCII).fullmatch
 
 
-def read(query: Query, headers: Headers, now: datetime) -> Claim:
+def read(query: Query, headers: Headers, now: datetime, differences: Compat = AWS) -> Claim:
     """The claim of a request that has SigV4 query parameters.
 
     Raises ``AccessDenied`` (expired, not yet valid), ``AuthorizationQueryParametersError``,
@@ -62,7 +63,10 @@ def read(query: Query, headers: Headers, now: datetime) -> Claim:
             f'Invalid credential date "{scope.day}". This date is not the same as X-Amz-Date:'
             f' "{timestamp[:8]}".'
         )
-    _check_window(moment, query["X-Amz-Expires"], now)
+    try:
+        _check_window(moment, query["X-Amz-Expires"], now)
+    except AuthorizationQueryParametersError as error:
+        raise AccessDenied(error.text) if differences.bad_expires_is_denied else error from None
     return Claim(
         scope, signed_headers, query["X-Amz-Signature"], timestamp, _payload(query, headers)
     )

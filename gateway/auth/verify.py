@@ -74,14 +74,17 @@ def verify(request: Request, keys: Keys, config: Config, now: datetime) -> Verif
             ArgumentName="Authorization",
         )
     if not mechanisms:
-        return Verified(Caller(None), guard(request))
+        return Verified(Caller(None), guard(request, differences=config.differences))
     if mechanisms[0] == "sigv2":
-        return Verified(Caller(_sigv2(request, keys, config, now)), guard(request))
+        return Verified(
+            Caller(_sigv2(request, keys, config, now)),
+            guard(request, differences=config.differences),
+        )
     if mechanisms[0] == "header":
         claim = header.read(request.headers, now)
         refuse_region = header.malformed
     else:
-        claim = presigned.read(request.query, request.headers, now)
+        claim = presigned.read(request.query, request.headers, now, config.differences)
         refuse_region = presigned.malformed
     region = claim.scope.region
     if config.strict_region and region != config.region:
@@ -89,7 +92,9 @@ def verify(request: Request, keys: Keys, config: Config, now: datetime) -> Verif
             f"the region '{region}' is wrong; expecting '{config.region}'", config.region
         )
     access_key, signer = _sigv4(request, claim, keys)
-    return Verified(Caller(access_key), guard(request, claim.payload, signer))
+    return Verified(
+        Caller(access_key), guard(request, claim.payload, signer, differences=config.differences)
+    )
 
 
 def _mechanisms(request: Request) -> list[str]:

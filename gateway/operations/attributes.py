@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Annotated
 
 from gateway import checksums, conditions
+from gateway.compat import Compat
 from gateway.operation import Call
 from gateway.operations.members import STANDARD, ChecksumElements, checksum_members
 from gateway.operations.view import current
@@ -91,7 +92,7 @@ async def get_object_attributes(
         etag=entry.etag if ObjectAttribute.ETAG in wanted else None,
         checksum=checksum if ObjectAttribute.CHECKSUM in wanted else None,
         object_parts=(
-            _parts(entry, call.store.parts(entry), ask)
+            _parts(entry, call.store.parts(entry), ask, call.config.differences)
             if ObjectAttribute.OBJECT_PARTS in wanted and entry.parts_count
             else None
         ),
@@ -100,9 +101,15 @@ async def get_object_attributes(
     )
 
 
-def _parts(entry: Entry, parts: Sequence[ObjectPart], ask: GetObjectAttributesInput) -> ObjectParts:
+def _parts(
+    entry: Entry,
+    parts: Sequence[ObjectPart],
+    ask: GetObjectAttributesInput,
+    differences: Compat,
+) -> ObjectParts:
     """One page of the parts, when each has a checksum that counts; else only how many there are."""
-    if entry.attributes.checksum_type != checksums.COMPOSITE:
+    counts = entry.attributes.checksum_type == checksums.COMPOSITE
+    if not counts and not differences.all_parts_are_listed:
         return ObjectParts(total_parts_count=len(parts))
     limit = min(ask.max_parts, MAX_PARTS_SHOWN)
     later = [part for part in parts if part.number > ask.part_number_marker]

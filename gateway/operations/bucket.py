@@ -91,6 +91,8 @@ async def create_bucket(call: Call, ask: CreateBucketInput) -> CreateBucketOutpu
         there = call.store.bucket(ask.bucket)
         same = there is not None and (there.acl, there.region) == (acl, region)
         same = same and there is not None and there.config.get(OWNERSHIP) == config.get(OWNERSHIP)
+        if not same and call.config.differences.own_bucket_again_exists:
+            raise BucketAlreadyExists(BucketName=ask.bucket) from error
         if not same or call.config.region != US_EAST_1:
             raise BucketAlreadyOwnedByYou(BucketName=ask.bucket) from error
     return CreateBucketOutput(location=f"/{ask.bucket}")

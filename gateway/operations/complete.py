@@ -1,6 +1,7 @@
 """CompleteMultipartUpload: parts become an object."""
 
 import asyncio
+import dataclasses
 import hashlib
 from collections.abc import Sequence
 from itertools import pairwise
@@ -10,6 +11,8 @@ from urllib.parse import quote
 from msgspec.structs import replace
 
 from gateway import checksums, conditions
+from gateway.compat import Compat
+from gateway.config import Config
 from gateway.errors import (
     BadDigest,
     EntityTooLarge,
@@ -87,6 +90,8 @@ async def complete_multipart_upload(
     """
     expect = conditions.expect(ask.if_match, ask.if_none_match)
     upload = known(call, ask.key, ask.upload_id)
+    if call.config.differences.part_named_twice_counts_once:
+        ask = _each_once(ask)
     _check_order(ask.multipart_upload.parts)
     if upload.completed_etag is None:
         try:
@@ -107,9 +112,7 @@ async def _joined(
 ) -> Entry:
     uploaded = await _uploaded(call, upload)
     # For 10,000 parts this takes tens of milliseconds.
-    parts, kept = await asyncio.to_thread(
-        _judged, ask, upload, uploaded, call.config.max_object_bytes
-    )
+    parts, kept = await asyncio.to_thread(_judged, ask, upload, uploaded, call.config)
     try:
         return await call.store.complete_upload(
             upload, parts, etag=_etag(parts), attributes=kept, expect=expect
@@ -134,11 +137,11 @@ async def _uploaded(call: Call, upload: Upload) -> list[Part]:
 
 
 def _judged(
-    ask: CompleteMultipartUploadInput, upload: Upload, uploaded: list[Part], most: int
+    ask: CompleteMultipartUploadInput, upload: Upload, uploaded: list[Part], config: Config
 ) -> tuple[list[Part], Attributes]:
     """The parts to join and the attributes of what they become."""
-    parts = _chosen(ask.multipart_upload.parts, upload, uploaded)
-    _check_sizes(ask, parts, most)
+    parts = _chosen(ask.multipart_upload.parts, upload, uploaded, config.differences)
+    _check_sizes(ask, parts, config.max_object_bytes)
     return parts, _checksummed(ask, upload, parts)
 
 
@@ -175,8 +178,24 @@ def _check_order(named: Sequence[CompletedPart]) -> None:
         raise InvalidPartOrder
 
 
-def _chosen(named: Sequence[CompletedPart], upload: Upload, uploaded: Sequence[Part]) -> list[Part]:
+def _each_once(ask: CompleteMultipartUploadInput) -> CompleteMultipartUploadInput:
+    """Of several lines in a row with one number, the last."""
+    named = ask.multipart_upload.parts
+    kept = [one for one, after in pairwise(named) if one.part_number != after.part_number]
+    parts = (*kept, *named[-1:])
+    return dataclasses.replace(ask, multipart_upload=CompletedMultipartUpload(parts=parts))
+
+
+def _chosen(
+    named: Sequence[CompletedPart],
+    upload: Upload,
+    uploaded: Sequence[Part],
+    differences: Compat,
+) -> list[Part]:
     """The uploaded parts that are named, each with the ETag and checksums that are named."""
+    needed = None
+    if upload.checksum_type == checksums.COMPOSITE and not differences.parts_need_no_checksums:
+        needed = upload.checksum_algorithm
     by_number = {part.number: part for part in uploaded}
     chosen = []
     for wanted in named:
@@ -190,11 +209,11 @@ def _chosen(named: Sequence[CompletedPart], upload: Upload, uploaded: Sequence[P
             raise InvalidPart(
                 UploadId=upload.id, PartNumber=wanted.part_number, ETag=unquote_etag(wanted.etag)
             )
-        if upload.checksum_type == checksums.COMPOSITE and upload.checksum_algorithm not in sums:
+        if needed is not None and needed not in sums:
             raise InvalidRequest(
-                f"The upload was created using a {str(upload.checksum_algorithm).lower()} "
-                "checksum. The complete request must include the checksum for each part. "
-                f"It was missing for part {wanted.part_number} in the request."
+                f"The upload was created using a {needed.lower()} checksum. "
+                "The complete request must include the checksum for each part. "
+                "It was missing for part {wanted.part_number} in the request."
             )
         chosen.append(part)
     return chosen

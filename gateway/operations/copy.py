@@ -164,7 +164,7 @@ async def upload_part_copy(call: Call, ask: UploadPartCopyInput) -> UploadPartCo
     check_part_number(ask.part_number)
     upload = running(call, ask.key, ask.upload_id)
     source = readable(call, ask)
-    span = ranges.copied(ask.copy_source_range, source.size)
+    span = ranges.copied(ask.copy_source_range, source.size, call.config.differences)
     _check_size(span.length)
     names = part_checksums(upload)
     body = _stored(call, source, span, frozenset(map(checksums.digest_name, names)))
@@ -244,7 +244,7 @@ async def _checksummed(call: Call, ask: CopyObjectInput, source: Entry) -> Attri
 
 def _described(ask: CopyObjectInput, old: Attributes, config: Config) -> Attributes:
     replaced = ask.tagging_directive is TaggingDirective.REPLACE
-    kept_tags = tags.in_header(ask.tagging) if replaced else old.tags
+    kept_tags = tags.in_header(ask.tagging, config.differences) if replaced else old.tags
     if ask.metadata_directive is MetadataDirective.REPLACE:
         return replace(attributes(ask, config), tags=kept_tags)
     headers = {name: text for name, text in old.headers.items() if not name.startswith("x-amz-")}

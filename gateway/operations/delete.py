@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Annotated
 
 from gateway import conditions
@@ -19,7 +20,7 @@ from gateway.operation import Call
 from gateway.operations.members import ChecksumHeaders, given_checksums
 from gateway.operations.view import NULL_VERSIONS
 from gateway.wire.shape import Header, Label, Payload, Shape, Xml
-from store.errors import StoreError
+from store.errors import NoSuchEntry, StoreError
 from store.records import Deletion
 
 MAX_DELETED = 1000
@@ -33,6 +34,8 @@ class ObjectIdentifier(Shape):
     key: str
     version_id: str | None = None
     etag: Annotated[str | None, Xml("ETag")] = None
+    last_modified_time: datetime | None = None
+    size: int | None = None
 
 
 class Delete(Shape, root="Delete"):
@@ -89,7 +92,11 @@ async def delete_objects(call: Call, ask: DeleteObjectsInput) -> DeleteObjectsOu
     answers = await call.store.delete(
         call.bucket,
         [
-            Deletion(key_bytes(one.key), one.version_id or None, conditions.expect(one.etag))
+            Deletion(
+                key_bytes(one.key),
+                one.version_id or None,
+                conditions.expect_of_deletion(one.etag, one.last_modified_time, one.size),
+            )
             for one in served
         ],
         owner=call.caller.id,
@@ -101,7 +108,7 @@ async def delete_objects(call: Call, ask: DeleteObjectsInput) -> DeleteObjectsOu
     deleted, errors = [], []
     for one in wanted:
         refusal = refusals.get(id(one), NoSuchVersion())
-        if refusal is not None:
+        if refusal is not None and not is_deleted(call, refusal):
             errors.append(_error(one, refusal))
         elif not ask.delete.quiet:
             deleted.append(DeletedObject(key=one.key, version_id=one.version_id or None))
@@ -122,6 +129,11 @@ async def _denied(call: Call, wanted: Sequence[ObjectIdentifier]) -> dict[int, E
         except AccessDenied as refusal:
             denied[id(one)] = refusal
     return denied
+
+
+def is_deleted(call: Call, refusal: Exception) -> bool:
+    """A condition on what is not there fails on AWS; to RGW it is as good as deleted."""
+    return isinstance(refusal, NoSuchEntry) and call.config.differences.absent_is_deleted
 
 
 def _check_protected(ask: DeleteObjectsInput) -> None:

@@ -12,6 +12,7 @@ from gateway.errors import InvalidArgument
 from gateway.naming import Owner, key_bytes, key_text, token, token_position, url_key
 from gateway.operation import Call
 from gateway.operations import listing_page
+from gateway.wire.error import is_legible
 from gateway.wire.shape import Label, Query, Shape, Written, Xml
 from store.records import Listed
 
@@ -89,9 +90,10 @@ async def list_objects(call: Call, ask: ListObjectsInput) -> ListObjectsOutput:
     page = _page(call, ask, after=key_bytes(ask.marker), owners=True)
     write, url = _writing(ask.encoding_type), ask.encoding_type is not None
     following = page.last if page.more and ask.delimiter else None
+    as_is = call.config.differences.prefix_of_v1_is_not_encoded and is_legible(ask.prefix)
     return ListObjectsOutput(
         name=ask.bucket,
-        prefix=write(key_bytes(ask.prefix)),
+        prefix=ask.prefix if as_is else write(key_bytes(ask.prefix)),
         marker=write(key_bytes(ask.marker)),
         next_marker=None if following is None else write(following),
         max_keys=min(ask.max_keys, MAX_KEYS),

@@ -71,6 +71,11 @@ _CHECKSUM_MEMBERS = {
     "CRC64NVME": "checksum_crc64nvme",
     "SHA1": "checksum_sha1",
     "SHA256": "checksum_sha256",
+    "SHA512": "checksum_sha512",
+    "MD5": "checksum_md5",
+    "XXHASH64": "checksum_xxhash64",
+    "XXHASH3": "checksum_xxhash3",
+    "XXHASH128": "checksum_xxhash128",
 }
 
 
@@ -100,6 +105,11 @@ class ChecksumHeaders(Shape):
     checksum_crc64nvme: Annotated[str | None, Header("x-amz-checksum-crc64nvme")] = None
     checksum_sha1: Annotated[str | None, Header("x-amz-checksum-sha1")] = None
     checksum_sha256: Annotated[str | None, Header("x-amz-checksum-sha256")] = None
+    checksum_sha512: Annotated[str | None, Header("x-amz-checksum-sha512")] = None
+    checksum_md5: Annotated[str | None, Header("x-amz-checksum-md5")] = None
+    checksum_xxhash64: Annotated[str | None, Header("x-amz-checksum-xxhash64")] = None
+    checksum_xxhash3: Annotated[str | None, Header("x-amz-checksum-xxhash3")] = None
+    checksum_xxhash128: Annotated[str | None, Header("x-amz-checksum-xxhash128")] = None
 
 
 class ChecksumElements(Shape):
@@ -110,6 +120,11 @@ class ChecksumElements(Shape):
     checksum_crc64nvme: Annotated[str | None, Xml("ChecksumCRC64NVME")] = None
     checksum_sha1: Annotated[str | None, Xml("ChecksumSHA1")] = None
     checksum_sha256: Annotated[str | None, Xml("ChecksumSHA256")] = None
+    checksum_sha512: Annotated[str | None, Xml("ChecksumSHA512")] = None
+    checksum_md5: Annotated[str | None, Xml("ChecksumMD5")] = None
+    checksum_xxhash64: Annotated[str | None, Xml("ChecksumXXHASH64")] = None
+    checksum_xxhash3: Annotated[str | None, Xml("ChecksumXXHASH3")] = None
+    checksum_xxhash128: Annotated[str | None, Xml("ChecksumXXHASH128")] = None
 
 
 class Description(ChecksumHeaders):
@@ -156,7 +171,7 @@ def attributes(said: Content, config: Config) -> Attributes:
         headers=headers | placement(said),
         metadata=user_metadata(said.metadata, config.content_hash_metadata),
         acl=canned_acl(said.acl),
-        tags=tags.in_header(said.tagging),
+        tags=tags.in_header(said.tagging, config.differences),
     )
 
 
@@ -229,7 +244,7 @@ def check_algorithm(name: str) -> None:
 
 def checksum_members(checksums: dict[str, str]) -> dict[str, Any]:
     """Checksums by S3 algorithm name, as keyword arguments of a shape that shows them."""
-    return {member: checksums.get(name) for name, member in _CHECKSUM_MEMBERS.items()}
+    return {_CHECKSUM_MEMBERS[name]: text for name, text in checksums.items()}
 
 
 def given_checksums(shape: ChecksumHeaders | ChecksumElements) -> dict[str, str]:

@@ -7,9 +7,9 @@ from msgspec.structs import replace
 
 from gateway import checksums, conditions
 from gateway.auth.body import GuardedBody
-from gateway.errors import S3NotImplemented
 from gateway.naming import key_bytes, quote_etag
 from gateway.operation import Call
+from gateway.operations.delete import is_deleted
 from gateway.operations.members import (
     ChecksumHeaders,
     Content,
@@ -130,19 +130,18 @@ async def head_object(call: Call, ask: HeadObjectInput) -> HeadObjectOutput:
 
 
 async def delete_object(call: Call, ask: DeleteObjectInput) -> DeleteObjectOutput:
-    """Remove a key; one that is not there is as good as removed, unless If-Match is given.
+    """Remove a key; one that is not there is as good as removed, unless a condition is given.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
 
-    Raises ``NoSuchVersion``, ``S3NotImplemented`` (conditions of directory buckets: to ignore one
-    would delete what the client wanted kept), and as ``Store.delete`` answers.
+    Raises ``NoSuchVersion``, and as ``Store.delete`` answers.
     """
     check_version(ask.key, ask.version_id)
-    if ask.if_match_last_modified_time is not None or ask.if_match_size is not None:
-        raise S3NotImplemented(Header="x-amz-if-match-size, x-amz-if-match-last-modified-time")
-    expect = conditions.expect(ask.if_match)
+    expect = conditions.expect_of_deletion(
+        ask.if_match, ask.if_match_last_modified_time, ask.if_match_size
+    )
     deletion = Deletion(key_bytes(ask.key), ask.version_id or None, expect)
     (answer,) = await call.store.delete(call.bucket, [deletion], owner=call.caller.id)
-    if isinstance(answer, Exception):
+    if isinstance(answer, Exception) and not is_deleted(call, answer):
         raise answer
     return DeleteObjectOutput()

@@ -98,7 +98,7 @@ async def put_object_tagging(call: Call, ask: PutObjectTaggingInput) -> PutObjec
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html
     """
-    given = tags.of_object(tags.pairs(ask.tagging))
+    given = tags.of_object(tags.pairs(ask.tagging), call.config.differences)
     action = "s3:PutObjectVersionTagging" if ask.version_id else "s3:PutObjectTagging"
     call.allow(Needs.OWNER, call.bucket, action, key=ask.key, requested_tags=given)
     await _retag(call, ask.key, ask.version_id, given)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Annotated
 from urllib.parse import unquote_to_bytes
 
+from gateway.compat import AWS, Compat
 from gateway.errors import BadRequest, InvalidArgument, InvalidTag
 from gateway.wire.shape import Shape, Xml
 
@@ -34,17 +35,17 @@ class Tagging(Shape):
     tag_set: Annotated[tuple[Tag, ...], Xml("TagSet", member="Tag")]
 
 
-def of_object(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+def of_object(pairs: Iterable[tuple[str, str]], differences: Compat = AWS) -> dict[str, str]:
     """Keys and values as one set of an object's tags. Raises ``InvalidTag``, ``BadRequest``."""
-    return _checked(list(pairs), MAX_OBJECT_TAGS, "Object tags")
+    return _checked(list(pairs), MAX_OBJECT_TAGS, "Object tags", differences)
 
 
 def of_bucket(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Keys and values as one set of a bucket's tags. Raises ``InvalidTag``, ``BadRequest``."""
-    return _checked(list(pairs), MAX_BUCKET_TAGS, "Bucket tag count")
+    return _checked(list(pairs), MAX_BUCKET_TAGS, "Bucket tag count", AWS)
 
 
-def in_header(text: str | None) -> dict[str, str]:
+def in_header(text: str | None, differences: Compat = AWS) -> dict[str, str]:
     """``a=1&b=x%20y`` -> a: 1, b: ``x y``; ``None`` and nothing are no tags.
 
     Raises ``InvalidArgument`` (not in UTF-8, or one key twice) and as ``of_object``.
@@ -57,7 +58,7 @@ def in_header(text: str | None) -> dict[str, str]:
         raise _bad_header(text) from error
     if len(dict(pairs)) < len(pairs):
         raise _bad_header(text)
-    return of_object(pairs)
+    return of_object(pairs, differences)
 
 
 def elements(tags: dict[str, str]) -> tuple[Tag, ...]:
@@ -86,9 +87,12 @@ def _bad_header(text: str) -> InvalidArgument:
     )
 
 
-def _checked(pairs: list[tuple[str, str]], most: int, what: str) -> dict[str, str]:
+def _checked(
+    pairs: list[tuple[str, str]], most: int, what: str, differences: Compat
+) -> dict[str, str]:
     if len(pairs) > most:
-        raise BadRequest(f"{what} cannot be greater than {most}")
+        refusal = InvalidTag if differences.too_many_tags_is_invalid_tag else BadRequest
+        raise refusal(f"{what} cannot be greater than {most}")
     tags: dict[str, str] = {}
     for key, value in pairs:
         if key in tags:

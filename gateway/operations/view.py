@@ -9,9 +9,11 @@ from operator import attrgetter
 from typing import Annotated, Any, NamedTuple
 
 from gateway import conditions, ranges
+from gateway.compat import Compat
 from gateway.conditions import Conditions
 from gateway.errors import (
     InvalidArgument,
+    InvalidPart,
     InvalidPartNumber,
     InvalidRequest,
     NoSuchKey,
@@ -92,7 +94,7 @@ def view(call: Call, ask: ReadInput) -> View:
         sums = sums if span is None else {}
     else:
         parts = call.store.parts(entry)
-        span = _part(ask, ask.part_number, entry, parts)
+        span = _part(ask, ask.part_number, entry, parts, call.config.differences)
         if parts:
             said["parts_count"] = len(parts)
             sums = parts[ask.part_number - 1].checksums
@@ -115,7 +117,8 @@ def current(call: Call, key: str, version_id: str | None = None) -> Entry:
     check_version(key, version_id)
     entry = call.store.entry(call.bucket, key_bytes(key))
     if entry is None:
-        raise NoSuchKey(Key=key)
+        told = call.config.differences.absence_tells_delete_marker
+        raise NoSuchKey(Key=key, headers={"x-amz-delete-marker": "false"} if told else None)
     return entry
 
 
@@ -125,7 +128,13 @@ def check_version(key: str, version_id: str | None) -> None:
         raise NoSuchVersion(Key=key, VersionId=version_id)
 
 
-def _part(ask: ReadInput, number: int, entry: Entry, parts: Sequence[ObjectPart]) -> Span:
+def _part(
+    ask: ReadInput,
+    number: int,
+    entry: Entry,
+    parts: Sequence[ObjectPart],
+    differences: Compat,
+) -> Span:
     """The bytes of the ``number``-th part; an object that was put whole has one.
 
     Parts count by position, so that 1 to x-amz-mp-parts-count reads every byte even when the
@@ -136,7 +145,10 @@ def _part(ask: ReadInput, number: int, entry: Entry, parts: Sequence[ObjectPart]
     check_part_number(number)
     count = max(len(parts), 1)
     if number > count:
-        raise InvalidPartNumber(ActualPartCount=count, PartNumberRequested=number)
+        refusal = (
+            InvalidPart if differences.part_beyond_count_is_invalid_part else InvalidPartNumber
+        )
+        raise refusal(ActualPartCount=count, PartNumberRequested=number)
     if not parts:
         return Span(0, entry.size)
     return Span(sum(part.size for part in parts[: number - 1]), parts[number - 1].size)

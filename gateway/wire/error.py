@@ -32,6 +32,11 @@ def render_error(
     return Response(error.status, [*headers, XML_TYPE], f"{PROLOG}<Error>{inner}</Error>".encode())
 
 
+def is_legible(text: str) -> bool:
+    """XML 1.0 can hold it."""
+    return _ILLEGIBLE.search(text) is None
+
+
 def legible(text: str) -> str:
     """``text`` with U+FFFD for what XML 1.0 cannot hold.
 

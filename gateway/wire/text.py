@@ -51,6 +51,11 @@ def read_iso_date(text: str) -> datetime:
     return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
+def read_date(text: str) -> datetime:
+    """ISO 8601, or the form of header fields, which DeleteObjects has in its document."""
+    return read_iso_date(text) if text[:1].isdecimal() else read_http_date(text)
+
+
 def read_base64(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
@@ -88,7 +93,7 @@ _HTTP: dict[Any, tuple[Read, Write]] = {
     datetime: (read_http_date, write_http_date),
     bytes: (read_base64, write_base64),
 }
-_XML: dict[Any, tuple[Read, Write]] = _HTTP | {datetime: (read_iso_date, write_iso_date)}
+_XML: dict[Any, tuple[Read, Write]] = _HTTP | {datetime: (read_date, write_iso_date)}
 
 
 def http_form(kind: type) -> tuple[Read, Write]:

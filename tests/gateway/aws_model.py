@@ -47,6 +47,11 @@ DEVIATIONS = {
     "DeleteObjects.checksum_crc64nvme": "as content_md5",
     "DeleteObjects.checksum_sha1": "as content_md5",
     "DeleteObjects.checksum_sha256": "as content_md5",
+    "DeleteObjects.checksum_sha512": "as content_md5",
+    "DeleteObjects.checksum_md5": "as content_md5",
+    "DeleteObjects.checksum_xxhash64": "as content_md5",
+    "DeleteObjects.checksum_xxhash3": "as content_md5",
+    "DeleteObjects.checksum_xxhash128": "as content_md5",
 }
 """Members that are not as in the model (by operation, or ``*`` for all), and the reason."""
 

@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 import pytest
 from botocore.model import StructureShape
 
+from gateway import checksums
 from gateway.errors import S3NotImplemented
 from gateway.operation import Operation, find
 from gateway.operations import OPERATIONS
@@ -52,9 +53,7 @@ IGNORED = {
     "x-amz-sdk-checksum-algorithm": "read with the body",
 }
 """Header members of inputs that neither a shape has nor the fence refuses, and why that is so."""
-READ_WITH_THE_BODY = {
-    f"x-amz-checksum-{name}" for name in ("crc32", "crc32c", "crc64nvme", "sha1", "sha256")
-}
+READ_WITH_THE_BODY = frozenset(checksums.HEADERS)
 
 rows = pytest.mark.parametrize("row", OPERATIONS, ids=lambda row: row.name)
 

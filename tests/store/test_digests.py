@@ -27,6 +27,9 @@ def whole(name: str, data: bytes) -> bytes:
         ("crc64nvme", "ae8b14860a799888"),
         ("md5", "25f9e794323b453885f5181f1b624d0b"),
         ("sha1", "f7c3bc1d808e04732adf679965ccc34ca7ae3441"),
+        ("sha512", hashlib.sha512(b"123456789").hexdigest()),
+        # XSUM of the same bytes, https://github.com/Cyan4973/xxHash
+        ("xxhash64", "8cb841db40e6ae83"),
         ("sha256", "15e2b0d3c33891ebb0f1ef609ec419420c20e320ce94c65fbc8c3312448eb225"),
     ],
 )

@@ -159,6 +159,23 @@ async def test_conditions_judge_the_current_version(directory):
         assert found == [new.version, marker.version, old.version]
 
 
+async def test_a_delete_marker_is_not_what_a_deletion_expects(directory):
+    async with opened(directory) as store:
+        bucket = await versioned(store)
+        old = await put(store, bucket, b"k", b"data")
+        for wrong in (Expect(size=5), Expect(modified=1)):
+            (refused,) = await store.delete(bucket, [Deletion(b"k", expect=wrong)])
+            assert isinstance(refused, ExpectationFailed)
+        right = Expect(size=4, modified=old.modified // 1000)
+        (marker,) = await store.delete(bucket, [Deletion(b"k", expect=right)])
+        for version in (None, marker.version):
+            named = Deletion(b"k", version, Expect(etags=(old.etag,)))
+            (refused,) = await store.delete(bucket, [named])
+            assert isinstance(refused, ExpectationFailed)
+        found = [each.version for each in store.list_versions(bucket).versions]
+        assert found == [marker.version, old.version]
+
+
 async def test_a_delete_marker_says_who_and_when(directory):
     clock = Clock()
     async with opened(directory, clock=clock) as store:

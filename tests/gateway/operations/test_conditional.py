@@ -154,6 +154,40 @@ def test_if_match_deletes_only_the_version_named(s3, bucket):
     assert outcome(s3.delete_object, **asked, IfMatch=etag) == (404, "NoSuchKey")
 
 
+def test_deletes_obey_size_and_time_of_change(s3, bucket):
+    asked = {"Bucket": bucket, "Key": "k"}
+    s3.put_object(**asked, Body=BODY)
+    changed = s3.head_object(**asked)["LastModified"]
+    early = changed - timedelta(seconds=1)
+    failed = (412, "PreconditionFailed")
+    assert outcome(s3.delete_object, **asked, IfMatchSize=len(BODY) + 1) == failed
+    assert outcome(s3.delete_object, **asked, IfMatchLastModifiedTime=early) == failed
+    both = {"IfMatchSize": len(BODY), "IfMatchLastModifiedTime": early}
+    assert outcome(s3.delete_object, **asked, **both) == failed
+    both["IfMatchLastModifiedTime"] = changed
+    assert outcome(s3.delete_object, **asked, **both) == (204, None)
+    assert outcome(s3.delete_object, **asked, IfMatchSize=0) == (404, "NoSuchKey")
+
+
+def test_each_key_of_many_has_conditions_of_its_own(s3, bucket):
+    etags = {key: s3.put_object(Bucket=bucket, Key=key, Body=BODY)["ETag"] for key in "abcd"}
+    changed = s3.head_object(Bucket=bucket, Key="a")["LastModified"]
+    wanted = [
+        {"Key": "a", "ETag": etags["a"], "Size": len(BODY)},
+        {"Key": "b", "ETag": OTHER},
+        {"Key": "c", "Size": 0},
+        {"Key": "d", "LastModifiedTime": changed - timedelta(days=1)},
+        {"Key": "e", "ETag": OTHER},
+    ]
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": wanted})
+    assert [one["Key"] for one in answer["Deleted"]] == ["a"]
+    codes = {one["Key"]: one["Code"] for one in answer["Errors"]}
+    failed = dict.fromkeys("bcd", "PreconditionFailed")
+    assert codes == failed | {"e": "NoSuchKey"}
+    wanted = {"Objects": [{"Key": "d", "LastModifiedTime": changed}]}
+    assert s3.delete_objects(Bucket=bucket, Delete=wanted)["Deleted"][0]["Key"] == "d"
+
+
 # --- races -----------------------------------------------------------------------------------
 
 
@@ -210,6 +244,16 @@ def test_of_racing_replacements_of_one_version_exactly_one_wins(racing, bucket):
 
     winner = judged(race(write))
     assert racing.get_object(Bucket=bucket, Key="k")["Body"].read() == b"%d" % winner
+
+
+def test_of_racing_deletes_of_one_version_exactly_one_wins(racing, bucket):
+    etag = racing.put_object(Bucket=bucket, Key="k", Body=BODY)["ETag"]
+
+    def delete(number):
+        return racing.delete_object(Bucket=bucket, Key="k", IfMatch=etag, IfMatchSize=len(BODY))
+
+    outcomes = sorted(race(delete))
+    assert outcomes == [(204, None)] + [(404, "NoSuchKey")] * (RACERS - 1)
 
 
 def test_a_repeated_complete_of_one_upload_succeeds_for_all_who_ask(racing, bucket):

@@ -323,6 +323,7 @@ def test_part_numbers_go_from_1_to_10000(s3, begin, number):
         ("SHA256", "COMPOSITE", ("SHA256", "COMPOSITE")),
         ("CRC64NVME", "COMPOSITE", "InvalidRequest"),
         ("SHA256", "FULL_OBJECT", "InvalidRequest"),
+        ("XXHASH3", "FULL_OBJECT", "InvalidRequest"),
         ("CRC32", "PARTIAL", "InvalidRequest"),
         ("CRC8", None, "InvalidRequest"),
         (None, "COMPOSITE", "InvalidRequest"),
@@ -339,7 +340,10 @@ def test_an_upload_has_a_checksum_that_can_be_combined(s3, bucket, algorithm, ki
     assert (made.get("ChecksumAlgorithm"), made.get("ChecksumType")) == answer
 
 
-@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "SHA1", "SHA256"])
+@pytest.mark.parametrize(
+    "algorithm",
+    ["CRC32", "CRC32C", "SHA1", "SHA256", "SHA512", "XXHASH64", "XXHASH3", "XXHASH128"],
+)
 def test_a_composite_checksum_is_that_of_the_parts_checksums(s3, bucket, begin, send, algorithm):
     upload = begin(ChecksumAlgorithm=algorithm)
     parts = send(upload, {1: FIRST, 2: LAST}, ChecksumAlgorithm=algorithm)

@@ -603,13 +603,6 @@ def test_identical_content_put_twice_survives_deletion_of_one(s3, bucket):
     assert s3.get_object(Bucket=bucket, Key="k")["Body"].read() == LARGE
 
 
-def test_conditions_of_directory_buckets_are_not_ignored(s3, bucket):
-    s3.put_object(Bucket=bucket, Key="k", Body=INLINE)
-    asked = {"Bucket": bucket, "Key": "k", "IfMatchSize": 3}
-    assert refusal(s3.delete_object, **asked) == (501, "NotImplemented")
-    assert s3.head_object(Bucket=bucket, Key="k")["ContentLength"] == 10
-
-
 def test_many_keys_are_deleted_at_once(s3, bucket):
     keys = ["there", "there/too", "odd <&> ü", "missing"]
     for key in keys[:3]:
