@@ -80,12 +80,14 @@ _EMPTY = frozenset({204, 304})
 def whole(response: Response, method: str, body: bytes) -> bytes:
     """The answer as ``web.Response`` writes it on a connection that is kept."""
     status = response.status
-    fields = "".join([f"{name}: {value}\r\n" for name, value in response.headers])
-    known = f"\n{fields.lower()}"
     bodiless = method == "HEAD" or status in _EMPTY
-    if "\ncontent-length: " not in known and (body or not bodiless):
-        fields += f"Content-Length: {len(body)}\r\n"
-    if body and not bodiless and "\ncontent-type: " not in known:
-        fields += "Content-Type: application/octet-stream\r\n"
+    fresh = [f"{name}: {value}\r\n" for name, value in response.headers[response.settled :]]
+    fields = response.lines + "".join(fresh)
+    if not response.settled:
+        known = f"\n{fields.lower()}"
+        if "\ncontent-length: " not in known and (body or not bodiless):
+            fields += f"Content-Length: {len(body)}\r\n"
+        if body and not bodiless and "\ncontent-type: " not in known:
+            fields += "Content-Type: application/octet-stream\r\n"
     head = f"{_STATUS_LINES[status]}{fields}Date: {rfc822_formatted_time()}\r\n\r\n".encode()
     return head if bodiless else head + body

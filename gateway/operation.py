@@ -109,6 +109,8 @@ class Operation:
     status: int = 200
     slow: bool = False
     """May take long: answered 200 at once with white space until the document is ready."""
+    repeats: bool = False
+    """The same question gets the same answer while the store is the same (``remembered``)."""
 
     @property
     def selectors(self) -> int:
@@ -126,6 +128,7 @@ def operation(
     *,
     status: int = 200,
     slow: bool = False,
+    repeats: bool = False,
 ) -> Operation:
     """One row, from AWS's request line; everything else is read off the handler."""
     method, _, uri = request_line.partition(" ")
@@ -145,6 +148,7 @@ def operation(
         input=shape,
         status=status,
         slow=slow,
+        repeats=repeats,
     )
 
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 
@@ -28,6 +28,7 @@ from gateway.operation import Call, Operation, find, object_tags, refuse_unsuppo
 from gateway.operations import OPERATIONS
 from gateway.policy.asks import Asks, asks
 from gateway.policy.facts import Facts
+from gateway.remembered import Remembered, question
 from gateway.request import RawBody, Request
 from gateway.response import Response
 from gateway.trace import Trace, new_id
@@ -62,6 +63,7 @@ HEALTH = {
 _READS = frozenset({"GET", "HEAD"})
 _OF_OBJECTS = frozenset({access.Needs.GET, access.Needs.OWNER})
 """Rights to objects; what is read with another one (the parts of an upload) is no object."""
+_ALWAYS = [("server", "s3gw"), ("x-content-type-options", "nosniff")]
 PROLOG = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -73,6 +75,7 @@ class Gateway:
     store: Store
     keys: Table
     clock: Callable[[], datetime]
+    remembered: Remembered = field(default_factory=Remembered)
 
 
 class Head(Struct, frozen=True):
@@ -120,10 +123,9 @@ def _trace(peer: str) -> Trace:
 
 def _finished(response: Response, trace: Trace, extra: list[tuple[str, str]]) -> Response:
     """With the headers that every answer has."""
-    response.headers += [("x-amz-request-id", trace.request_id), ("x-amz-id-2", trace.request_id)]
-    response.headers += [("server", "s3gw"), ("x-content-type-options", "nosniff"), *extra]
     trace.status = response.status
-    return response
+    ids = [("x-amz-request-id", trace.request_id), ("x-amz-id-2", trace.request_id)]
+    return response.extended(ids + _ALWAYS + extra)
 
 
 def _parse(config: Config, head: Head, body: RawBody) -> Request:
@@ -182,6 +184,37 @@ async def _answer(
     now = gateway.clock()
     verified = verify(request, gateway.keys, gateway.config, now)
     trace.caller = verified.caller.id
+    state = gateway.store.state() if operation.repeats else None
+    asked = question(operation.name, trace.caller, request) if state is not None else None
+    if asked is None or state is None:
+        return (await _made(gateway, operation, request, verified, now, trace, extra))[0]
+    known = gateway.remembered.find(asked, state)
+    if known is None:
+        known, bucket = await _made(gateway, operation, request, verified, now, trace, extra)
+        if _steady(bucket) and gateway.store.state() == state:
+            gateway.remembered.keep(asked, state, known)
+    return known
+
+
+def _steady(bucket: Bucket | None) -> bool:
+    """Neither the time nor where a request comes from makes a difference to its answer."""
+    return (
+        bucket is not None
+        and not access.has_policy(bucket)
+        and bucket_cors.CONFIG not in bucket.config
+    )
+
+
+async def _made(
+    gateway: Gateway,
+    operation: Operation,
+    request: Request,
+    verified: Verified,
+    now: datetime,
+    trace: Trace,
+    extra: list[tuple[str, str]],
+) -> tuple[Response, Bucket | None]:
+    """The answer by allow, parse, run, render; and the bucket it is about."""
     bucket = _allow(gateway, operation, request, verified, now)
     call = Call(
         caller=verified.caller,
@@ -199,7 +232,7 @@ async def _answer(
     if wire.reads_document(operation.input):
         large = operation.name in LARGE_DOCUMENTS
         document = await verified.body.read(LARGE_DOCUMENT_BYTES if large else DOCUMENT_BYTES)
-    return await _run(operation, call, request, document, verified.body, trace)
+    return await _run(operation, call, request, document, verified.body, trace), bucket
 
 
 async def _health(store: Store, path: str, trace: Trace) -> Response:

@@ -39,6 +39,7 @@ from store.records import (
 from store.settings import Settings
 from store.unixfs import PROFILES
 from store.versioned import Versioned
+from store.walindex import WalIndex
 
 __all__ = ["Reader", "Settings", "Store"]
 
@@ -77,10 +78,19 @@ class Store(Buckets, Versioned):
         """
         self._engine = Engine(self._directory, self._settings, self._worker, self._clock)
         self._db = self._engine.db
+        self._index = WalIndex(self._db)
 
     async def close(self) -> None:
         """Finish what was submitted, then stop all threads."""
+        self._index.close()
         await asyncio.get_running_loop().run_in_executor(None, self._engine.close)
+
+    def state(self) -> bytes | None:
+        """Equal answers before and after reads: nothing has changed between, in any process.
+
+        ``None``: it is just changing. Cheaper than any read; see ``store.walindex``.
+        """
+        return self._index.state()
 
     # --- objects -------------------------------------------------------------------------------
 
