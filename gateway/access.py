@@ -7,13 +7,14 @@ Decides on values already read, so that a refusal says nothing about what exists
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-s3-evaluates-access-control.html
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from msgspec import Struct
 
 from gateway.config import Config
 from gateway.errors import AccessDenied, NoSuchKey
-from gateway.policy import ownership
+from gateway.policy import grants
 from gateway.policy.actions import OWNERS_OWN
 from gateway.policy.asks import Asks
 from gateway.policy.blocks import blocks
@@ -21,13 +22,15 @@ from gateway.policy.document import CONFIG as POLICY
 from gateway.policy.document import Policy, parse
 from gateway.policy.errors import Malformed
 from gateway.policy.evaluate import Question, Verdict, evaluate, might_allow
+from gateway.policy.grants import BUCKET_OWNERS, PRIVATE, Acl, CannedAcl, Group, Permission
+from gateway.policy.ownership import enforced
 from gateway.policy.public import is_public
 from keys.access_key import AccessKey
-from store.records import Bucket, Entry
+from store.records import Bucket, Entry, Grant
 
 
 class Needs(StrEnum):
-    """The right an operation needs on its bucket."""
+    """The right an operation needs on its bucket, or on one object."""
 
     READ = "read"
     """List the bucket's objects, head the bucket."""
@@ -35,24 +38,50 @@ class Needs(StrEnum):
     """Read one object: by the object's own ACL, else by its bucket's."""
     WRITE = "write"
     """Put, copy into, delete, all multipart."""
+    READ_ACP = "read-acp"
+    """Read the bucket's ACL."""
+    WRITE_ACP = "write-acp"
+    """Change the bucket's ACL."""
+    GET_ACP = "get-acp"
+    """Read the ACL of one object."""
+    PUT_ACP = "put-acp"
+    """Change the ACL of one object."""
     OWNER = "owner"
-    """ACLs, bucket configuration, deleting the bucket."""
+    """Bucket configuration, tags, deleting the bucket."""
     SIGNED = "signed"
     """No bucket yet: any enabled key (CreateBucket, ListBuckets)."""
 
 
-class CannedAcl(StrEnum):
-    PRIVATE = "private"
-    PUBLIC_READ = "public-read"
-    PUBLIC_READ_WRITE = "public-read-write"
+OF_OBJECTS = frozenset({Needs.GET, Needs.GET_ACP, Needs.PUT_ACP})
+"""Rights that the ACL of an object gives."""
+
+GIVES: dict[str, frozenset[Needs]] = {
+    Permission.READ: frozenset({Needs.READ, Needs.GET}),
+    Permission.WRITE: frozenset({Needs.WRITE}),
+    Permission.READ_ACP: frozenset({Needs.READ_ACP, Needs.GET_ACP}),
+    Permission.WRITE_ACP: frozenset({Needs.WRITE_ACP, Needs.PUT_ACP}),
+    Permission.FULL_CONTROL: frozenset(Needs) - {Needs.OWNER, Needs.SIGNED},
+}
+"""What each permission is good for, in a bucket's ACL or in an object's.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#permissions
+"""
+_NOTHING: frozenset[Needs] = frozenset()
+
+
+def _opened(canned: str, *groups: Group) -> frozenset[Needs]:
+    given = (each for each in grants.GROUPS.get(canned, ()) if each.group in groups)
+    return _NOTHING.union(*(GIVES[each.permission] for each in given))
 
 
 OPENS: dict[str, frozenset[Needs]] = {
-    CannedAcl.PRIVATE: frozenset(),
-    CannedAcl.PUBLIC_READ: frozenset({Needs.READ, Needs.GET}),
-    CannedAcl.PUBLIC_READ_WRITE: frozenset({Needs.READ, Needs.GET, Needs.WRITE}),
+    canned: _opened(canned, Group.ALL_USERS) for canned in CannedAcl
 }
 """What each canned ACL lets everybody do. An ACL that is not here opens nothing."""
+OPENS_TO_KEYS: dict[str, frozenset[Needs]] = {
+    canned: _opened(canned, Group.ALL_USERS, Group.AUTHENTICATED_USERS) for canned in CannedAcl
+}
+"""What each canned ACL lets everybody do who has an access key."""
 
 
 class Caller(Struct, frozen=True):
@@ -76,18 +105,18 @@ def check(
 ) -> None:
     """Return when ``caller`` may do what ``needs`` says; else raise ``AccessDenied``.
 
-    The owner of a bucket may do everything in it. Everybody else, signed or not, may do what the
-    bucket's canned ACL opens, or for ``Needs.GET`` what the object's own ACL opens, if it has one:
-    that one may be wider or narrower than its bucket's, and always lets the writer read. Without
-    an ``entry`` (no such object) the bucket's ACL decides, so that a caller who may not list
-    learns nothing about which keys exist.
+    The owner of a bucket may do everything in it but read the objects of others that have an ACL
+    of their own: an object is its writer's (unless ownership is enforced). Everybody else may do
+    what the ACL grants; for ``OF_OBJECTS`` that is the object's own, if it has one, which may be
+    wider or narrower than its bucket's. Without an ``entry`` (no such object) it takes the right
+    to list, so that a caller who may not list learns nothing about which keys exist.
 
     A bucket with a policy is also judged by that: ``asks`` says the request in its words, and
     without that nobody gets in. That an object is not there is told to whoever may list, by
     ``NoSuchKey`` to those who could not read it either, and to nobody else.
 
-    ``config.block_public`` and the bucket's own block close what is open to everybody; owners and
-    writers keep their access.
+    ``config.block_public`` and the bucket's own block close what is open to everybody; owners,
+    writers and keys that an ACL names keep their access.
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl
     """
@@ -102,26 +131,64 @@ def has_policy(bucket: Bucket) -> bool:
     return POLICY in bucket.config
 
 
+def holding(bucket: Bucket, entry: Entry | None, config: Config) -> tuple[str, Acl]:
+    """The ACL in force for an object, or for the bucket, and the access key id of its owner.
+
+    An object that was put without one has its bucket's (BTIP-25), or is private to its writer
+    (AWS): as ``config.default_object_acl`` says. What nobody in particular wrote is the bucket
+    owner's.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
+    """
+    if enforced(bucket.config):
+        return bucket.owner, PRIVATE
+    if entry is not None:
+        own = grants.of_object(entry.attributes)
+        if own is not None or config.default_object_acl == "private":
+            return entry.owner or bucket.owner, own or PRIVATE
+    return bucket.owner, grants.of_bucket(bucket)
+
+
 def _may(
     caller: Caller, needs: Needs, bucket: Bucket | None, config: Config, entry: Entry | None
 ) -> bool:
     """By ACL and ownership alone."""
-    signed = caller.id != ""
+    key_id = caller.id
     if needs is Needs.SIGNED:
-        return signed
+        return key_id != ""
     if bucket is None:
         return False
-    if signed and caller.id == bucket.owner:
-        return True
-    acl = bucket.acl
-    own = needs is Needs.GET and entry is not None and not ownership.enforced(bucket.config)
-    if own and entry is not None and entry.attributes.acl is not None:
-        if signed and caller.id == entry.owner:
+    if needs not in OF_OBJECTS:
+        entry = None
+    elif entry is None:
+        needs = Needs.READ
+    owner, acl = holding(bucket, entry, config)
+    if key_id:
+        if key_id == owner or (acl.grants and _granted(acl.grants, needs, key=key_id)):
             return True
-        acl = entry.attributes.acl
-    if config.block_public or needs not in OPENS.get(acl, frozenset()):
+        if key_id == bucket.owner and needs in GIVES.get(BUCKET_OWNERS.get(acl.canned, ""), ()):
+            return True
+    if config.block_public or not _open(acl, needs, signed=key_id != ""):
         return False
     return not blocks(bucket.config).ignore_public_acls
+
+
+def _granted(given: Iterable[Grant], needs: Needs, *, key: str = "", group: str = "") -> bool:
+    """To this key, or to this group."""
+    return any(
+        needs in GIVES.get(each.permission, ()) and (each.key, each.group) == (key, group)
+        for each in given
+    )
+
+
+def _open(acl: Acl, needs: Needs, *, signed: bool) -> bool:
+    """To everybody, or when the caller has ``signed``, to all who have a key."""
+    if acl.grants is None:
+        opens = OPENS_TO_KEYS if signed else OPENS
+        return needs in opens.get(acl.canned, _NOTHING)
+    return _granted(acl.grants, needs, group=Group.ALL_USERS) or (
+        signed and _granted(acl.grants, needs, group=Group.AUTHENTICATED_USERS)
+    )
 
 
 def _may_by_policy(

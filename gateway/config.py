@@ -16,6 +16,7 @@ from store.settings import Settings
 from store.unixfs import PROFILES
 
 CANNED_ACLS = ("private", "public-read", "public-read-write")
+_EMAIL = re.compile(r"[^=\s,]+@[^=\s,]+=[^=\s,]+")
 _METADATA_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
@@ -56,7 +57,15 @@ class Config:
         "ACL of a bucket created without one; empty: public-read on loopback, else refuse to start",
         one_of=("", *CANNED_ACLS),
     )
-    block_public: bool = row(False, "ignore every public ACL: only owners get in")
+    default_object_acl: str = row(
+        "bucket",
+        "ACL of an object put without one: its bucket's (BTIP-25), or private to its writer (AWS)",
+        one_of=("bucket", "private"),
+    )
+    emails: tuple[str, ...] = row(
+        (), "ADDRESS=KEY pairs: the access keys that grants by e-mail address mean"
+    )
+    block_public: bool = row(False, "ignore every public ACL and policy")
     content_hash_metadata: tuple[str, ...] = row(
         ("cid", "btfs-hash"), "object metadata names under which the CID is shown"
     )
@@ -125,6 +134,9 @@ class Config:
         for name in self.content_hash_metadata:
             if not _METADATA_NAME.fullmatch(name):
                 raise BadSetting(f"content_hash_metadata: {name!r} is no metadata name")
+        for pair in self.emails:
+            if not _EMAIL.fullmatch(pair):
+                raise BadSetting(f"emails: {pair!r} is not ADDRESS=KEY")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise BadSetting("tls_cert and tls_key go together")
         if self.tls and self.tls_cert is not None:

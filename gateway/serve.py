@@ -61,7 +61,7 @@ HEALTH = {
 }
 """Health paths; true when a write must be possible. MinIO's are what compose files probe."""
 _READS = frozenset({"GET", "HEAD"})
-_OF_OBJECTS = frozenset({access.Needs.GET, access.Needs.OWNER})
+_OF_OBJECTS = access.OF_OBJECTS | {access.Needs.OWNER}
 """Rights to objects; what is read with another one (the parts of an upload) is no object."""
 _ALWAYS = [("server", "s3gw"), ("x-content-type-options", "nosniff")]
 PROLOG = b'<?xml version="1.0" encoding="UTF-8"?>\n'
@@ -215,7 +215,7 @@ async def _made(
     extra: list[tuple[str, str]],
 ) -> tuple[Response, Bucket | None]:
     """The answer by allow, parse, run, render; and the bucket it is about."""
-    bucket = _allow(gateway, operation, request, verified, now)
+    bucket, entry = _allow(gateway, operation, request, verified, now)
     call = Call(
         caller=verified.caller,
         target=bucket,
@@ -225,6 +225,7 @@ async def _made(
         now=now,
         request_id=trace.request_id,
         request=request,
+        found=entry if operation.needs is access.Needs.GET else None,
     )
     if bucket is not None and bucket_cors.CONFIG in bucket.config and not extra:
         extra.append(cors.VARY)  # a shared cache must not give this to a browser
@@ -244,19 +245,18 @@ async def _health(store: Store, path: str, trace: Trace) -> Response:
 
 def _allow(
     gateway: Gateway, operation: Operation, request: Request, verified: Verified, now: datetime
-) -> Bucket | None:
-    """The bucket of the request, if the caller may do this to it."""
+) -> tuple[Bucket | None, Entry | None]:
+    """The bucket of the request and the object to be judged, if the caller may do this to it."""
     if operation.needs is access.Needs.SIGNED:
         open_to_all = operation.name == "ListBuckets"
         if not (open_to_all and gateway.config.differences.anonymous_has_no_buckets):
             access.check(verified.caller, operation.needs, None, gateway.config)
-        return None
+        return None, None
     bucket = gateway.store.bucket(request.bucket or "")
     if bucket is None:
         raise NoSuchBucket(BucketName=request.bucket)
     entry = None
-    if operation.needs is access.Needs.GET and verified.caller.id != bucket.owner:
-        # Only others are judged by the object's own ACL.
+    if operation.needs in access.OF_OBJECTS:
         entry = gateway.store.entry(bucket, naming.key_bytes(request.key or ""))
     question = None
     if access.has_policy(bucket):
@@ -265,7 +265,7 @@ def _allow(
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
     if not naming.is_owner(bucket.owner, request.headers.get("x-amz-expected-bucket-owner")):
         raise AccessDenied
-    return bucket
+    return bucket, entry
 
 
 def _asked(
@@ -278,7 +278,8 @@ def _asked(
 ) -> tuple[Entry | None, Asks]:
     """What the bucket's policy is asked, and the object when it is to be read."""
     entry, missing = None, False
-    if request.key is not None and request.method in _READS and operation.needs in _OF_OBJECTS:
+    changes_it = request.method not in _READS and operation.needs is not access.Needs.PUT_ACP
+    if request.key is not None and not changes_it and operation.needs in _OF_OBJECTS:
         entry = gateway.store.entry(bucket, naming.key_bytes(request.key))
         missing = entry is None and "versionId" not in request.query
 
@@ -286,7 +287,7 @@ def _asked(
         return object_tags(gateway.store, bucket, request.key)
 
     facts = Facts(request, verified.caller.id, now, tags)
-    return entry, asks(operation.name, facts, missing=missing)
+    return entry, asks(operation.name, facts, owner=bucket.owner, missing=missing)
 
 
 async def _run(

@@ -126,7 +126,7 @@ def refuse_unsupported(request: Request) -> None:
 
     Ignored, they would break a promise silently: bytes stored unencrypted, tags lost, a condition
     not checked. ``x-amz-bypass-governance-retention`` is let through, since without retention it
-    asks for nothing. Grants on buckets are judged by ``gateway.operations.acl``.
+    asks for nothing. Grants are judged by ``gateway.operations.grants``.
 
     Raises ``S3NotImplemented`` with the name of the field.
     """
@@ -138,7 +138,6 @@ def refuse_unsupported(request: Request) -> None:
         asks = (
             name in _HEADERS
             or name.startswith(_PREFIXES)
-            or (request.key is not None and name.startswith("x-amz-grant-"))
             or (name in _HARMLESS and value.lower() != _HARMLESS[name])
         )
         if asks:

@@ -8,6 +8,7 @@ they answer.
 
 import sqlite3
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 from keys.access_key import AccessKey
@@ -27,6 +28,7 @@ class Snapshot:
         self._unsealed = unsealed
         self._monotonic = monotonic
         self._rows: dict[str, Row | AccessKey] = {}
+        self._digests: dict[str, str] | None = None
         self._checked: float | None = None
         self._version = self._data_version()
         self._load()
@@ -42,13 +44,27 @@ class Snapshot:
     def find(self, key: str) -> AccessKey | None:
         """Raises ``SealBroken``."""
         now = self._monotonic()
-        overdue = self._checked is None or now - self._checked >= STALE_SECONDS
-        if overdue or key not in self._rows:  # a key made this moment works at once
+        if self._overdue(now) or key not in self._rows:  # a key made this moment works at once
             self._refresh(now)
         row = self._rows.get(key)
         if isinstance(row, Row):
             row = self._rows[key] = self._unsealed(row)
         return row
+
+    def find_digest(self, digest: str) -> str | None:
+        """The id of the key whose id has this SHA-256, in hex. All are hashed once per change."""
+        now = self._monotonic()
+        if self._overdue(now) or digest not in self._by_digest():
+            self._refresh(now)
+        return self._by_digest().get(digest)
+
+    def _by_digest(self) -> dict[str, str]:
+        if self._digests is None:
+            self._digests = {sha256(key.encode()).hexdigest(): key for key in self._rows}
+        return self._digests
+
+    def _overdue(self, now: float) -> bool:
+        return self._checked is None or now - self._checked >= STALE_SECONDS
 
     def _refresh(self, now: float) -> None:
         try:
@@ -70,3 +86,4 @@ class Snapshot:
     def _load(self) -> None:
         rows = map(Row._make, self._connection.execute(SELECT))
         self._rows = {row.key: row for row in rows}
+        self._digests = None

@@ -49,6 +49,17 @@ class ObjectPart(Struct, frozen=True, array_like=True):
     """S3 algorithm name (``CRC32``) to base64 text."""
 
 
+class Grant(Struct, frozen=True, array_like=True):
+    """One right in an access control list, for one access key or one group of callers."""
+
+    permission: str
+    """FULL_CONTROL, READ, WRITE, READ_ACP or WRITE_ACP."""
+    key: str = ""
+    """Access key id; empty when it is for a group."""
+    group: str = ""
+    """URI of the group."""
+
+
 class Attributes(Struct, frozen=True, omit_defaults=True):
     """What a client said about an object, kept as it was said and given back on every read."""
 
@@ -64,6 +75,8 @@ class Attributes(Struct, frozen=True, omit_defaults=True):
     """Canned ACL given with the object; ``None``: its bucket's ACL holds."""
     tags: dict[str, str] = field(default_factory=dict)
     """In the order they were given."""
+    grants: tuple[Grant, ...] | None = None
+    """An ACL that is no canned one, in the order it was given; ``None``: ``acl`` says it."""
 
 
 STORAGE_CLASS = "x-amz-storage-class"

@@ -320,12 +320,13 @@ class Store(Buckets, Versioned):
         etag: str,
         attributes: Attributes,
         expect: Expect = ANYTHING,
+        owner: str | None = None,
     ) -> Entry:
         """Make one object of ``parts``, in that order, and drop the others.
 
-        The object's owner is the initiator. Re-hashes from the first part that does not end on a
-        leaf boundary, otherwise reads no byte. Raises ``NoSuchUpload``, ``PartChanged`` and as
-        ``put``.
+        The object's owner is the initiator unless another is given. Re-hashes from the first part
+        that does not end on a leaf boundary, otherwise reads no byte. Raises ``NoSuchUpload``,
+        ``PartChanged`` and as ``put``.
         """
         bucket = names.bucket_by_id(self._db, upload.bucket)
         if bucket is None:
@@ -337,6 +338,7 @@ class Store(Buckets, Versioned):
             upload,
             parts,
             joined,
+            owner=upload.owner if owner is None else owner,
             etag=etag,
             attributes=attributes,
             expect=expect,

@@ -119,12 +119,18 @@ def _reasons(bucket: Bucket) -> list[str]:
     """Why others than the owner get in; empty when they do not."""
     from gateway.policy.blocks import blocks
     from gateway.policy.document import CONFIG, parse
+    from gateway.policy.grants import PUBLIC, of_bucket
+    from gateway.policy.ownership import enforced
     from gateway.policy.public import is_public
 
     blocked, found = blocks(bucket.config), []
-    if bucket.acl != "private" and not blocked.ignore_public_acls:
-        can = "read and change" if bucket.acl == "public-read-write" else "read"
-        found.append(f"its ACL {bucket.acl} lets everyone {can} its objects and list them")
+    acl = of_bucket(bucket)
+    if acl.public and not enforced(bucket.config) and not blocked.ignore_public_acls:
+        found += [
+            f"its ACL gives {each.permission} to {each.group.rpartition('/')[2]}"
+            for each in acl.all(bucket.owner, bucket.owner)
+            if each.group in PUBLIC
+        ]
     document = None if blocked.restrict_public_buckets else bucket.config.get(CONFIG)
     if document is not None and is_public(parse(document, bucket.name)):
         found.append("its policy is public")

@@ -2,7 +2,12 @@
 
 from gateway.access import Needs
 from gateway.operation import Operations, operation
-from gateway.operations.acl import get_bucket_acl, get_object_acl, put_bucket_acl
+from gateway.operations.acl import (
+    get_bucket_acl,
+    get_object_acl,
+    put_bucket_acl,
+    put_object_acl,
+)
 from gateway.operations.attributes import get_object_attributes
 from gateway.operations.bucket import (
     create_bucket,
@@ -84,8 +89,8 @@ OPERATIONS = Operations(
         operation("DELETE /{Bucket}", OWNER, delete_bucket, status=204),
         operation("GET /{Bucket}?location", READ, get_bucket_location),
         operation("GET /{Bucket}?versioning", READ, get_bucket_versioning),
-        operation("PUT /{Bucket}?acl", OWNER, put_bucket_acl),
-        operation("GET /{Bucket}?acl", OWNER, get_bucket_acl),
+        operation("PUT /{Bucket}?acl", Needs.WRITE_ACP, put_bucket_acl),
+        operation("GET /{Bucket}?acl", Needs.READ_ACP, get_bucket_acl),
         operation("PUT /{Bucket}?policy", OWNER, put_bucket_policy),
         operation("GET /{Bucket}?policy", OWNER, get_bucket_policy),
         operation("DELETE /{Bucket}?policy", OWNER, delete_bucket_policy, status=204),
@@ -144,7 +149,8 @@ OPERATIONS = Operations(
         operation("PUT /{Bucket}/{Key+}", WRITE, copy_object, slow=True),
         operation("DELETE /{Bucket}/{Key+}", WRITE, delete_object, status=204),
         operation("POST /{Bucket}?delete", WRITE, delete_objects),
-        operation("GET /{Bucket}/{Key+}?acl", OWNER, get_object_acl),
+        operation("PUT /{Bucket}/{Key+}?acl", Needs.PUT_ACP, put_object_acl),
+        operation("GET /{Bucket}/{Key+}?acl", Needs.GET_ACP, get_object_acl),
         operation("PUT /{Bucket}/{Key+}?tagging", OWNER, put_object_tagging),
         operation("GET /{Bucket}/{Key+}?tagging", OWNER, get_object_tagging),
         operation("DELETE /{Bucket}/{Key+}?tagging", OWNER, delete_object_tagging, status=204),

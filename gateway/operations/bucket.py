@@ -4,7 +4,6 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated
 
-from gateway.access import CannedAcl
 from gateway.errors import (
     BucketAlreadyExists,
     BucketAlreadyOwnedByYou,
@@ -15,8 +14,11 @@ from gateway.errors import (
 )
 from gateway.naming import Owner, check_bucket_name, key_text, owner, token, token_position
 from gateway.operation import Call
-from gateway.operations.acl import AclHeaders, named
+from gateway.operations.acl import for_bucket
+from gateway.operations.grants import OF_BUCKETS, in_headers
 from gateway.operations.ownership import check_bucket_acl
+from gateway.policy.grants import CONFIG as ACL
+from gateway.policy.grants import Acl, CannedAcl, kept
 from gateway.policy.ownership import CONFIG as OWNERSHIP
 from gateway.policy.ownership import Ownership, OwnershipControls, OwnershipControlsRule
 from gateway.wire.kept import keep
@@ -33,8 +35,9 @@ class CreateBucketConfiguration(Shape):
     location_constraint: str | None = None
 
 
-class CreateBucketInput(AclHeaders):
+class CreateBucketInput(Shape):
     bucket: Annotated[str, Label("Bucket")]
+    acl: Annotated[str | None, Header("x-amz-acl")] = None
     create_bucket_configuration: Annotated[CreateBucketConfiguration | None, Payload()] = None
     object_lock_enabled_for_bucket: Annotated[bool, Header("x-amz-bucket-object-lock-enabled")] = (
         False
@@ -61,7 +64,7 @@ async def create_bucket(call: Call, ask: CreateBucketInput) -> CreateBucketOutpu
     Raises ``InvalidBucketName``, ``BucketAlreadyExists`` (another key's),
     ``BucketAlreadyOwnedByYou``, ``InvalidLocationConstraint``,
     ``IllegalLocationConstraintException``, ``InvalidBucketAclWithObjectOwnership``,
-    ``S3NotImplemented``.
+    ``S3NotImplemented``, and as ``in_headers``.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
     """
@@ -69,18 +72,20 @@ async def create_bucket(call: Call, ask: CreateBucketInput) -> CreateBucketOutpu
     _refuse_unserved(ask)
     region = _region(call, ask.create_bucket_configuration)
     controls = _ownership(ask.object_ownership)
-    acl = named(ask) or _default_acl(call, controls)
+    acl = for_bucket(in_headers(call, ask.acl, OF_BUCKETS) or _default_acl(call, controls))
     config = {} if controls is None else {OWNERSHIP: _kept(controls)}
-    if controls is not None:
-        check_bucket_acl(controls, acl)
+    if acl.grants is not None:
+        config[ACL] = kept(acl.grants)
     access_key = call.caller.access_key
     assert access_key is not None  # the row needs SIGNED
+    if controls is not None:
+        check_bucket_acl(controls, acl, access_key.key)
     try:
         await call.store.create_bucket(
             ask.bucket,
             owner=access_key.key,
             path=f"{access_key.root}/{ask.bucket}",
-            acl=str(acl),
+            acl=acl.canned,
             region=region,
             profile=call.config.import_profile,
             config=config,
@@ -89,8 +94,9 @@ async def create_bucket(call: Call, ask: CreateBucketInput) -> CreateBucketOutpu
         if error.owner != access_key.key:
             raise BucketAlreadyExists(BucketName=ask.bucket) from error
         there = call.store.bucket(ask.bucket)
-        same = there is not None and (there.acl, there.region) == (acl, region)
-        same = same and there is not None and there.config.get(OWNERSHIP) == config.get(OWNERSHIP)
+        same = there is not None and (there.acl, there.region) == (acl.canned, region)
+        for name in (OWNERSHIP, ACL):
+            same = same and there is not None and there.config.get(name) == config.get(name)
         if not same and call.config.differences.own_bucket_again_exists:
             raise BucketAlreadyExists(BucketName=ask.bucket) from error
         if not same or call.config.region != US_EAST_1:
@@ -119,10 +125,10 @@ def _kept(controls: Ownership) -> bytes:
     return keep(OwnershipControls(rules=(OwnershipControlsRule(object_ownership=controls),)))
 
 
-def _default_acl(call: Call, controls: Ownership | None) -> str:
+def _default_acl(call: Call, controls: Ownership | None) -> Acl:
     if controls is Ownership.BUCKET_OWNER_ENFORCED:
-        return CannedAcl.PRIVATE
-    return call.config.default_bucket_acl or CannedAcl.PUBLIC_READ
+        return Acl()
+    return Acl(call.config.default_bucket_acl or CannedAcl.PUBLIC_READ)
 
 
 def _region(call: Call, configuration: CreateBucketConfiguration | None) -> str:

@@ -34,6 +34,7 @@ from gateway.operations.members import (
     xml_key,
 )
 from gateway.operations.multipart import known, mismatch
+from gateway.operations.ownership import owner_of_upload
 from gateway.wire.shape import Header, Label, Payload, Query, Shape, Xml
 from store import cid
 from store import errors as store_errors
@@ -115,7 +116,12 @@ async def _joined(
     parts, kept = await asyncio.to_thread(_judged, ask, upload, uploaded, call.config)
     try:
         return await call.store.complete_upload(
-            upload, parts, etag=_etag(parts), attributes=kept, expect=expect
+            upload,
+            parts,
+            owner=owner_of_upload(call.bucket, upload),
+            etag=_etag(parts),
+            attributes=kept,
+            expect=expect,
         )
     except store_errors.PartChanged as error:
         raise InvalidPart(UploadId=upload.id, PartNumber=error.number) from error

@@ -20,16 +20,16 @@ from gateway.operations.members import (
     ChecksumElements,
     Content,
     attributes,
-    canned_acl,
     check_algorithm,
     check_part_number,
     checksum_members,
     placement,
 )
 from gateway.operations.multipart import part_checksums, put_part, running
-from gateway.operations.ownership import may_give, owner_of
+from gateway.operations.ownership import object_acl, owner_of
 from gateway.operations.source import Source, named, readable
 from gateway.operations.tagging import may_tag
+from gateway.policy.grants import Acl
 from gateway.ranges import Span
 from gateway.wire.shape import Header, Label, Payload, Query, Shape, Xml
 from store import cid, digests
@@ -130,19 +130,19 @@ async def copy_object(call: Call, ask: CopyObjectInput) -> CopyObjectOutput:
     ``InvalidRequest`` (too large, or onto itself with no change); ``ConditionalRequestConflict``
     when the source is replaced faster than it can be named; and as ``Store.copy`` of the target.
     """
-    may_give(call, ask.acl)
+    acl = object_acl(call, ask.acl)
     expect = conditions.expect(ask.if_match, ask.if_none_match)
     for _ in range(ATTEMPTS):
         source = readable(call, ask)
         _check_legal(call, ask, source)
         _check_tags(call, ask, source)
-        kept = await _checksummed(call, ask, source)
+        kept = await _checksummed(call, ask, acl, source)
         try:
             entry = await call.store.copy(
                 source,
                 call.bucket,
                 key_bytes(ask.key),
-                owner=owner_of(call, ask.acl),
+                owner=owner_of(call.bucket, call.caller.id, acl),
                 attributes=kept,
                 expect=expect,
             )
@@ -229,10 +229,12 @@ def _check_size(size: int) -> None:
         )
 
 
-async def _checksummed(call: Call, ask: CopyObjectInput, source: Entry) -> Attributes:
+async def _checksummed(
+    call: Call, ask: CopyObjectInput, acl: Acl | None, source: Entry
+) -> Attributes:
     """The target's attributes: its checksum is the source's unless another one is asked for."""
     old = source.attributes
-    kept = _described(ask, old, call.config)
+    kept = _described(ask, acl, old, call.config)
     algorithm = ask.checksum_algorithm
     full = old.checksums if old.checksum_type == checksums.FULL_OBJECT else {}
     if algorithm is None or algorithm in full:
@@ -242,17 +244,20 @@ async def _checksummed(call: Call, ask: CopyObjectInput, source: Entry) -> Attri
     return replace(kept, checksums={algorithm: text}, checksum_type=checksums.FULL_OBJECT)
 
 
-def _described(ask: CopyObjectInput, old: Attributes, config: Config) -> Attributes:
+def _described(
+    ask: CopyObjectInput, acl: Acl | None, old: Attributes, config: Config
+) -> Attributes:
     replaced = ask.tagging_directive is TaggingDirective.REPLACE
     kept_tags = tags.in_header(ask.tagging, config.differences) if replaced else old.tags
     if ask.metadata_directive is MetadataDirective.REPLACE:
-        return replace(attributes(ask, config), tags=kept_tags)
+        return replace(attributes(ask, acl, config), tags=kept_tags)
     headers = {name: text for name, text in old.headers.items() if not name.startswith("x-amz-")}
     return Attributes(
         headers=headers | placement(ask),
         metadata=user_metadata(old.metadata, config.content_hash_metadata),
-        acl=canned_acl(ask.acl),
+        acl=acl.canned if acl else None,
         tags=kept_tags,
+        grants=acl.grants if acl else None,
     )
 
 

@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from gateway import checksums, conditions
-from gateway.access import CannedAcl
 from gateway.auth.declared import content_encoding_without_chunked
 from gateway.config import Config
 from gateway.errors import (
@@ -17,10 +16,10 @@ from gateway.errors import (
     InvalidRedirectLocation,
     InvalidRequest,
     InvalidStorageClass,
-    S3NotImplemented,
 )
 from gateway.naming import quote_etag, user_metadata
 from gateway.operations import tags
+from gateway.policy.grants import Acl
 from gateway.wire.error import legible
 from gateway.wire.shape import Header, PrefixHeaders, Shape, Xml
 from store import cid
@@ -46,10 +45,6 @@ STORAGE_CLASSES = frozenset(
 """https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html (x-amz-storage-class)"""
 
 DEFAULT_CONTENT_TYPE = "binary/octet-stream"
-
-_AS_PRIVATE = frozenset({"bucket-owner-full-control", "bucket-owner-read"})
-"""They add the bucket's owner, who has every right already."""
-_UNSERVED_ACLS = frozenset({"authenticated-read", "aws-exec-read"})
 
 _CONTENT_MEMBERS = (
     "cache_control",
@@ -152,10 +147,10 @@ class Description(ChecksumHeaders):
     )
 
 
-def attributes(said: Content, config: Config) -> Attributes:
+def attributes(said: Content, acl: Acl | None, config: Config) -> Attributes:
     """What is kept of what a client said. The names that show the CID are never kept.
 
-    Raises as ``placement``, ``canned_acl`` and ``tags.in_header``, ``MetadataTooLarge``.
+    Raises as ``placement`` and ``tags.in_header``, ``MetadataTooLarge``.
     """
     headers = {
         name.replace("_", "-"): value
@@ -170,8 +165,9 @@ def attributes(said: Content, config: Config) -> Attributes:
     return Attributes(
         headers=headers | placement(said),
         metadata=user_metadata(said.metadata, config.content_hash_metadata),
-        acl=canned_acl(said.acl),
+        acl=acl.canned if acl else None,
         tags=tags.in_header(said.tagging, config.differences),
+        grants=acl.grants if acl else None,
     )
 
 
@@ -192,24 +188,6 @@ def placement(said: Content) -> dict[str, str]:
             raise InvalidRedirectLocation
         kept["x-amz-website-redirect-location"] = redirect
     return kept
-
-
-def canned_acl(name: str | None) -> str | None:
-    """The canned ACL to keep with an object; ``None``: its bucket's ACL holds.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl
-
-    Raises ``InvalidArgument`` (AWS knows no such name), ``S3NotImplemented`` (we do not).
-    """
-    if name is None:
-        return None
-    if name in _AS_PRIVATE:
-        return CannedAcl.PRIVATE
-    if name in _UNSERVED_ACLS:
-        raise S3NotImplemented(Header="x-amz-acl", additionalMessage=name)
-    if name not in set(CannedAcl):
-        raise InvalidArgument(ArgumentName="x-amz-acl", ArgumentValue=name)
-    return name
 
 
 def xml_key(key: str) -> str | None:

@@ -19,7 +19,7 @@ from gateway.operations.members import (
     checksum_members,
     xml_key,
 )
-from gateway.operations.ownership import may_give
+from gateway.operations.ownership import object_acl
 from gateway.operations.tagging import may_tag
 from gateway.wire.shape import Header, Label, Payload, Query, Shape
 from store.records import Part, Staged, Upload
@@ -71,14 +71,14 @@ async def create_multipart_upload(
 
     Raises ``InvalidRequest`` (a checksum that AWS does not combine so), as ``attributes``.
     """
-    may_give(call, ask.acl)
+    acl = object_acl(call, ask.acl)
     may_tag(call, ask.tagging)
     kind = _checksum_type(ask.checksum_algorithm, ask.checksum_type)
     upload = await call.store.create_upload(
         call.bucket,
         key_bytes(ask.key),
         owner=call.caller.id,
-        attributes=attributes(ask, call.config),
+        attributes=attributes(ask, acl, call.config),
         checksum_algorithm=ask.checksum_algorithm,
         checksum_type=kind,
     )

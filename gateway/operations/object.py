@@ -17,7 +17,7 @@ from gateway.operations.members import (
     attributes,
     checksum_members,
 )
-from gateway.operations.ownership import may_give, owner_of
+from gateway.operations.ownership import object_acl, owner_of
 from gateway.operations.tagging import may_tag
 from gateway.operations.view import ReadInput, check_version, view
 from gateway.wire.shape import Header, Label, Payload, Query, Shape, Status
@@ -78,14 +78,14 @@ async def put_object(call: Call, ask: PutObjectInput) -> PutObjectOutput:
     Without a checksum from the client CRC64NVME is computed, as AWS does.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
 
-    Raises ``MissingContentLength``, ``EntityTooLarge``, what ``attributes`` and
-    ``conditions.expect`` raise, what the body raises when it is not what was signed or announced,
-    and as ``Store.put``.
+    Raises ``MissingContentLength``, ``EntityTooLarge``, what ``object_acl``,
+    ``attributes`` and ``conditions.expect`` raise, what the body raises when it is not what was
+    signed or announced, and as ``Store.put``.
     """
-    may_give(call, ask.acl)
+    acl = object_acl(call, ask.acl)
     may_tag(call, ask.tagging)
     expect = conditions.expect(ask.if_match, ask.if_none_match)
-    kept = attributes(ask, call.config)
+    kept = attributes(ask, acl, call.config)
     ask.body.limit(call.config.max_put_bytes)
     algorithm = ask.body.checksum_algorithm or checksums.DEFAULT
     ask.body.also(algorithm)
@@ -95,7 +95,7 @@ async def put_object(call: Call, ask: PutObjectInput) -> PutObjectOutput:
         call.bucket,
         key_bytes(ask.key),
         staged,
-        owner=owner_of(call, ask.acl),
+        owner=owner_of(call.bucket, call.caller.id, acl),
         attributes=replace(kept, checksums=sums, checksum_type=checksums.FULL_OBJECT),
         expect=expect,
     )

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from gateway.access import CannedAcl
 from gateway.errors import (
     AccessControlListNotSupported,
     AccessDenied,
@@ -11,14 +10,13 @@ from gateway.errors import (
     OwnershipControlsNotFoundError,
 )
 from gateway.operation import Call
+from gateway.operations.grants import OF_OBJECTS, in_headers
 from gateway.policy.blocks import blocks
+from gateway.policy.grants import Acl, CannedAcl, Permission, of_bucket, of_object
 from gateway.policy.ownership import CONFIG, Ownership, OwnershipControls, enforced, ownership
 from gateway.wire.kept import keep, kept
 from gateway.wire.shape import Label, Payload, Shape
-
-BUCKET_OWNER_FULL_CONTROL = "bucket-owner-full-control"
-PUBLIC = frozenset({"public-read", "public-read-write", "authenticated-read"})
-"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html"""
+from store.records import Bucket, Upload
 
 
 class PutBucketOwnershipControlsInput(Shape):
@@ -43,7 +41,7 @@ async def put_bucket_ownership_controls(
     if len(ask.ownership_controls.rules) != 1:
         raise MalformedXML
     (rule,) = ask.ownership_controls.rules
-    check_bucket_acl(rule.object_ownership, call.bucket.acl)
+    check_bucket_acl(rule.object_ownership, of_bucket(call.bucket), call.bucket.owner)
     await call.store.set_bucket_config(call.bucket, CONFIG, keep(ask.ownership_controls))
     return PutBucketOwnershipControlsOutput()
 
@@ -88,32 +86,58 @@ async def delete_bucket_ownership_controls(
     return DeleteBucketOwnershipControlsOutput()
 
 
-def check_bucket_acl(controls: Ownership, acl: str) -> None:
+def check_bucket_acl(controls: Ownership, acl: Acl, owner: str) -> None:
     """Raises ``InvalidBucketAclWithObjectOwnership`` when a bucket cannot have both."""
-    if controls is Ownership.BUCKET_OWNER_ENFORCED and acl != CannedAcl.PRIVATE:
+    if controls is not Ownership.BUCKET_OWNER_ENFORCED:
+        return
+    if any(grant.key != owner for grant in acl.all(owner, owner)):
         raise InvalidBucketAclWithObjectOwnership
 
 
-def may_give(call: Call, acl: str | None) -> None:
-    """Whether the bucket or an object in it may get the ACL a request names.
+def object_acl(call: Call, canned: str | None) -> Acl | None:
+    """The ACL that a request to make an object gives it; ``None``: none of its own.
 
-    Raises ``AccessControlListNotSupported`` (ownership is enforced), ``AccessDenied`` (a public
-    one, where those are blocked).
+    Raises as ``in_headers`` and ``may_give``.
     """
-    if acl is None:
-        return
-    if acl != BUCKET_OWNER_FULL_CONTROL and enforced(call.bucket.config):
-        raise AccessControlListNotSupported
-    if acl in PUBLIC and blocks(call.bucket.config).block_public_acls:
+    acl = in_headers(call, canned, OF_OBJECTS)
+    if acl is not None:
+        may_give(call, acl)
+    return acl
+
+
+def may_give(call: Call, acl: Acl, *, written: bool = False) -> None:
+    """Whether the bucket or an object in it may get an ACL; ``written``: as a document of grants.
+
+    Raises ``AccessControlListNotSupported`` (ownership is enforced, and it does not say just
+    that), ``AccessDenied`` (a public one, where those are blocked).
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
+    """
+    config, owner = call.bucket.config, call.bucket.owner
+    if enforced(config) and acl.canned != CannedAcl.BUCKET_OWNER_FULL_CONTROL:
+        given = acl.all(owner, owner) if written else acl.grants
+        if not given or any(
+            (each.key, each.permission) != (owner, Permission.FULL_CONTROL) for each in given
+        ):
+            raise AccessControlListNotSupported
+    if blocks(config).block_public_acls and acl.public:
         raise AccessDenied
 
 
-def owner_of(call: Call, acl: str | None) -> str:
-    """Access key id of the owner of an object that the caller puts with this ACL."""
-    match ownership(call.bucket.config):
+def owner_of(bucket: Bucket, writer: str, acl: Acl | None) -> str:
+    """Access key id of the owner of an object that ``writer`` puts with this ACL."""
+    match ownership(bucket.config):
         case Ownership.BUCKET_OWNER_ENFORCED:
-            return call.bucket.owner
-        case Ownership.BUCKET_OWNER_PREFERRED if acl == BUCKET_OWNER_FULL_CONTROL:
-            return call.bucket.owner
+            return bucket.owner
+        case Ownership.BUCKET_OWNER_PREFERRED if acl == _BUCKET_OWNERS:
+            return bucket.owner
         case _:
-            return call.caller.id
+            return writer
+
+
+def owner_of_upload(bucket: Bucket, upload: Upload) -> str:
+    """Access key id of the owner of what an upload becomes."""
+    return owner_of(bucket, upload.owner, of_object(upload.attributes))
+
+
+_BUCKET_OWNERS = Acl(CannedAcl.BUCKET_OWNER_FULL_CONTROL)

@@ -5,7 +5,7 @@ What a policy means is in ``gateway.policy``, what it lets anybody do in ``gatew
 
 from typing import Annotated
 
-from gateway.access import OPENS
+from gateway.access import holding
 from gateway.auth.body import GuardedBody
 from gateway.errors import AccessDenied, MalformedPolicy, NoSuchBucketPolicy
 from gateway.operation import Call
@@ -132,7 +132,7 @@ def _open(call: Call) -> bool:
     bucket, blocked = call.bucket, blocks(call.bucket.config)
     if call.config.block_public:
         return False
-    if OPENS.get(bucket.acl) and not blocked.ignore_public_acls:
+    if holding(bucket, None, call.config)[1].public and not blocked.ignore_public_acls:
         return True
     document = bucket.config.get(CONFIG)
     if document is None or blocked.restrict_public_buckets:

@@ -9,6 +9,7 @@ from gateway.operation import Call
 from gateway.operations.listing import CommonPrefix, EncodingType
 from gateway.operations.members import STANDARD, ChecksumElements, checksum_members, xml_key
 from gateway.operations.multipart import running
+from gateway.operations.ownership import owner_of_upload
 from gateway.wire.shape import Label, Query, Shape, Xml
 from store.records import Part, Upload, UploadPage
 
@@ -108,7 +109,7 @@ async def list_parts(call: Call, ask: ListPartsInput) -> ListPartsOutput:
         is_truncated=limit > 0 and len(found) > limit,
         parts=tuple(_listed(part, upload) for part in shown),
         initiator=owner(upload.owner),
-        owner=owner(upload.owner),
+        owner=owner(owner_of_upload(call.bucket, upload)),
         storage_class=_storage_class(upload),
         checksum_algorithm=upload.checksum_algorithm,
         checksum_type=upload.checksum_type,
@@ -138,7 +139,7 @@ async def list_multipart_uploads(
         max_uploads=limit,
         is_truncated=page.more,
         encoding_type=ask.encoding_type,
-        uploads=tuple(_upload(upload, write) for upload in page.uploads),
+        uploads=tuple(_upload(call, upload, write) for upload in page.uploads),
         common_prefixes=tuple(CommonPrefix(prefix=write(prefix)) for prefix in page.prefixes),
     )
 
@@ -168,13 +169,13 @@ def _listed(part: Part, upload: Upload) -> ListedPart:
     )
 
 
-def _upload(upload: Upload, write: Callable[[bytes], str]) -> MultipartUpload:
+def _upload(call: Call, upload: Upload, write: Callable[[bytes], str]) -> MultipartUpload:
     return MultipartUpload(
         upload_id=upload.id,
         key=write(upload.key),
         initiated=datetime.fromtimestamp(upload.created / 1000, UTC),
         storage_class=_storage_class(upload),
-        owner=owner(upload.owner),
+        owner=owner(owner_of_upload(call.bucket, upload)),
         initiator=owner(upload.owner),
         checksum_algorithm=upload.checksum_algorithm,
         checksum_type=upload.checksum_type,

@@ -115,7 +115,7 @@ def view(call: Call, ask: ReadInput) -> View:
 def current(call: Call, key: str, version_id: str | None = None) -> Entry:
     """The entry a read is about. Raises ``NoSuchVersion``, ``NoSuchKey``."""
     check_version(key, version_id)
-    entry = call.store.entry(call.bucket, key_bytes(key))
+    entry = call.found or call.store.entry(call.bucket, key_bytes(key))
     if entry is None:
         told = call.config.differences.absence_tells_delete_marker
         raise NoSuchKey(Key=key, headers={"x-amz-delete-marker": "false"} if told else None)

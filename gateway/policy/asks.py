@@ -2,12 +2,16 @@
 
 from dataclasses import dataclass, replace
 
+from gateway.naming import canonical_id
 from gateway.policy.actions import needed
 from gateway.policy.evaluate import Question
 from gateway.policy.facts import Facts
+from gateway.policy.grants import BUCKET_OWNERS
 
 _LATER = frozenset({"DeleteObjects", "PutObjectTagging"})
 """Operations whose body says what is asked for: their handlers ask again when they have read it."""
+
+_ACL = ("x-amz-acl", "x-amz-grant-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +41,20 @@ class Asks:
         return Question(facts.key_id, "s3:ListBucket", f"arn:aws:s3:::{bucket}", facts.values)
 
 
-def asks(operation: str, facts: Facts, *, missing: bool) -> Asks:
-    """``operation``: its name in AWS's model."""
+def asks(operation: str, facts: Facts, *, owner: str, missing: bool) -> Asks:
+    """``operation``: its name in AWS's model. ``owner``: the bucket's, as access key id."""
     request = facts.request
-    actions = needed(operation, dict(request.headers.pairs), "versionId" in request.query)
+    pairs = request.headers.pairs
+    if all(_is_owners(name, value, owner) for name, value in pairs if name.startswith(_ACL)):
+        # Whoever may put objects may give them to the bucket's owner, as AWS's examples do:
+        # https://docs.aws.amazon.com/AmazonS3/latest/userguide/amazon-s3-policy-keys.html
+        pairs = [pair for pair in pairs if not pair[0].startswith(_ACL)]
+    actions = needed(operation, dict(pairs), "versionId" in request.query)
     return Asks(actions, request.key, facts, missing, operation in _LATER)
+
+
+def _is_owners(name: str, value: str, owner: str) -> bool:
+    """Such a header gives rights to nobody but the bucket's owner."""
+    if name == "x-amz-acl":
+        return value in BUCKET_OWNERS
+    return value.replace('"', "").strip() == f"id={canonical_id(owner)}"

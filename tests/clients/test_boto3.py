@@ -192,6 +192,12 @@ def get_object_acl(s3, bucket):
     assert grant["Permission"] == "FULL_CONTROL"
 
 
+def put_object_acl(s3, bucket):
+    put(s3, bucket)
+    s3.put_object_acl(Bucket=bucket, Key="k", ACL="public-read")
+    assert len(s3.get_object_acl(Bucket=bucket, Key="k")["Grants"]) == 2
+
+
 def get_object_attributes(s3, bucket):
     put(s3, bucket)
     asked = ["ETag", "Checksum", "ObjectSize", "StorageClass"]
@@ -284,6 +290,7 @@ STORIES = [
     copy_object,
     delete_object,
     delete_objects,
+    put_object_acl,
     get_object_acl,
     get_object_attributes,
     create_multipart_upload,

@@ -137,7 +137,7 @@ def test_status_lists_what_is_public_and_why(data):
         "public-read-bucket",
         "public-read-write-bucket",
     ]
-    assert "read and change" in said["public_buckets"][1]["why"]
+    assert "gives WRITE to AllUsers" in said["public_buckets"][1]["why"]
 
 
 def test_status_tells_of_a_public_policy(data):

@@ -34,6 +34,7 @@ DEVIATIONS = {
     "*.body": "a request always has a body, if an empty one",
     "GetBucketLocation.location_constraint": "the root's own text, which the model cannot say",
     "PutBucketAcl.access_control_policy.grants.grantee.type": "judged with the grant",
+    "PutObjectAcl.access_control_policy.grants.grantee.type": "judged with the grant",
     "CompleteMultipartUpload.multipart_upload": "an upload cannot be completed without parts",
     "CompleteMultipartUpload.multipart_upload.parts.etag": "a part cannot be named without it",
     "CompleteMultipartUpload.multipart_upload.parts.part_number": "as etag",

@@ -42,11 +42,13 @@ SAME_REQUEST = {
 """Operations no server can tell apart by the request: older names of the same one, and S3 Express,
 which has host names of its own."""
 
+GRANTS = ("full-control", "read", "read-acp", "write", "write-acp")
 IGNORED = {
     "content-length": "read with the body",
     "content-md5": "read with the body",
     "x-amz-bypass-governance-retention": "without retention it asks for nothing",
     "x-amz-expected-bucket-owner": "read before the operation, with the rights",
+    **{f"x-amz-grant-{name}": "read with the ACL" for name in GRANTS},
     "x-amz-object-annotation-directive": "objects have no annotations",
     "x-amz-optional-object-attributes": "nothing is ever restored from an archive",
     "x-amz-request-payer": "nobody pays",

@@ -18,7 +18,6 @@ from tests.gateway.asked import asked
         ("PUT /bucket/key", "x-amz-object-lock-legal-hold", "OFF"),
         ("PUT /bucket", "x-amz-bucket-object-lock-enabled", "true"),
         ("PUT /bucket", "x-amz-bucket-namespace", "account-regional"),
-        ("PUT /bucket/key", "x-amz-grant-read", "id=x"),
         ("PUT /bucket/key", "x-amz-write-offset-bytes", "5"),
         ("PUT /bucket/key", "x-amz-rename-source", "a"),
         ("DELETE /bucket/key", "x-amz-mfa", "serial 123456"),

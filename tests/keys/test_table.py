@@ -1,5 +1,6 @@
 """The key table: its verbs, what it keeps on disk, and how soon a running server obeys."""
 
+import hashlib
 import logging
 import re
 import sqlite3
@@ -320,3 +321,19 @@ def test_no_repr_and_no_log_shows_a_secret(table, caplog):
         table.find(key.key)
 
     assert key.secret not in repr(key) + repr(table) + str(vars(table)) + caplog.text
+
+
+def test_a_key_is_found_by_the_digest_of_its_id(tmp_path):
+    def digest(key: str) -> str:
+        return hashlib.sha256(key.encode()).hexdigest()
+
+    with closing(Table(tmp_path)) as table, closing(Table(tmp_path)) as another:
+        made = table.generate()
+        assert table.find_digest(digest(made.key)) == made.key
+        table.disable(made.key)
+        assert table.find_digest(digest(made.key)) == made.key
+        later = another.generate()
+        assert table.find_digest(digest(later.key)) == later.key
+        table.delete(made.key)
+        assert table.find_digest(digest(made.key)) is None
+        assert table.find_digest(made.key) is None

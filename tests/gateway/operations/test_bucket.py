@@ -148,9 +148,8 @@ def test_without_configuration_a_bucket_is_public_read_as_btip_25_says(tmp_path)
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"ACL": "authenticated-read"}, ("NotImplemented", 501)),
         ({"ACL": "public"}, ("InvalidArgument", 400)),
-        ({"GrantRead": "id=abc"}, ("NotImplemented", 501)),
+        ({"GrantRead": "id=abc"}, ("InvalidArgument", 400)),
         ({"GrantRead": "id=abc", "ACL": "private"}, ("InvalidRequest", 400)),
         ({"ObjectLockEnabledForBucket": True}, ("NotImplemented", 501)),
         ({"ObjectOwnership": "Nobody"}, ("InvalidArgument", 400)),

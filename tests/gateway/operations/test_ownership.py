@@ -1,5 +1,7 @@
 """Ownership controls and the public access block of a bucket, and what they mean to ACLs."""
 
+import json
+
 import pytest
 from botocore.exceptions import ClientError
 
@@ -147,6 +149,64 @@ def test_whose_the_objects_of_others_are(mode, acl, owns, new_bucket, s3, strang
         assert owner_of(s3, bucket, key) == canonical_id(getattr(gateway, owns).key)
 
 
+def full_control(gateway, name: str) -> dict:
+    key = getattr(gateway, name).key
+    grantee = {"Type": "CanonicalUser", "ID": canonical_id(key)}
+    return {"Grantee": grantee, "Permission": "FULL_CONTROL"}
+
+
+def test_enforced_ownership_takes_only_grants_that_say_the_same(bucket, s3, gateway):
+    own(s3, bucket, "BucketOwnerEnforced")
+    to = {"Bucket": bucket, "Key": "key"}
+    me, other = (canonical_id(key.key) for key in (gateway.owner, gateway.stranger))
+
+    s3.put_object(**to, GrantFullControl=f"id={me}")
+    mine = {"Owner": {"ID": me}, "Grants": [full_control(gateway, "owner")]}
+    s3.put_object_acl(**to, AccessControlPolicy=mine)
+    for said in ({"GrantRead": f"id={me}"}, {"GrantFullControl": f"id={other}"}):
+        assert refusal(s3.put_object, **to, **said) == NO_ACLS
+        assert refusal(s3.put_object_acl, **to, **said) == NO_ACLS
+    mine["Grants"].append(full_control(gateway, "stranger"))
+    assert refusal(s3.put_object_acl, **to, AccessControlPolicy=mine) == NO_ACLS
+    assert refusal(s3.put_bucket_acl, Bucket=bucket, AccessControlPolicy=mine) == NO_ACLS
+
+
+def test_ownership_is_not_enforced_over_grants_to_others(bucket, s3, gateway):
+    other = canonical_id(gateway.stranger.key)
+    s3.put_bucket_acl(Bucket=bucket, GrantReadACP=f"id={other}")
+    asked = {"Bucket": bucket, "OwnershipControls": controls("BucketOwnerEnforced")}
+
+    refused = refusal(s3.put_bucket_ownership_controls, **asked)
+    assert refused == (400, "InvalidBucketAclWithObjectOwnership")
+
+
+@pytest.mark.parametrize(
+    ("mode", "acl", "owns"),
+    [
+        ("ObjectWriter", {"ACL": "bucket-owner-full-control"}, "stranger"),
+        ("BucketOwnerPreferred", {"ACL": "bucket-owner-full-control"}, "owner"),
+        ("BucketOwnerPreferred", {}, "stranger"),
+        ("BucketOwnerEnforced", {}, "owner"),
+    ],
+)
+def test_whose_an_upload_is(mode, acl, owns, bucket, s3, stranger, gateway):
+    own(s3, bucket, mode)
+    policy = {"Effect": "Allow", "Principal": "*", "Action": "s3:*"}
+    policy["Resource"] = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps({"Statement": [policy]}))
+    to = {"Bucket": bucket, "Key": "key"}
+    expected = canonical_id(getattr(gateway, owns).key)
+
+    upload = to | {"UploadId": stranger.create_multipart_upload(**to, **acl)["UploadId"]}
+    etag = stranger.upload_part(**upload, PartNumber=1, Body=b"x")["ETag"]
+    for listed in (s3.list_parts(**upload), s3.list_multipart_uploads(Bucket=bucket)["Uploads"][0]):
+        assert listed["Owner"]["ID"] == expected
+        assert listed["Initiator"]["ID"] == canonical_id(gateway.stranger.key)
+    parts = {"Parts": [{"PartNumber": 1, "ETag": etag}]}
+    stranger.complete_multipart_upload(**upload, MultipartUpload=parts)
+    assert owner_of(s3, bucket, "key") == expected
+
+
 # --- public access block -------------------------------------------------------------------------
 
 
@@ -180,9 +240,23 @@ def test_blocked_public_acls_cannot_be_put_but_stay(new_bucket, s3, anonymous):
         assert refusal(s3.copy_object, **to, CopySource=f"{bucket}/key", ACL=acl) == DENIED
         assert refusal(s3.create_multipart_upload, **to, ACL=acl) == DENIED
     assert refusal(s3.put_bucket_acl, Bucket=bucket, AccessControlPolicy=policy) == DENIED
+    for group in ("AllUsers", "AuthenticatedUsers"):
+        uri = f"uri=http://acs.amazonaws.com/groups/global/{group}"
+        assert refusal(s3.put_bucket_acl, Bucket=bucket, GrantReadACP=uri) == DENIED
+        assert refusal(s3.put_object, **to, GrantRead=uri) == DENIED
+        assert refusal(s3.put_object_acl, **to, GrantRead=uri) == DENIED
     assert anonymous.get_object(**to)["Body"].read() == b"open"
     s3.put_object(**to, ACL="private")
     s3.put_bucket_acl(Bucket=bucket, ACL="private")
+
+
+def test_ignored_public_acls_leave_those_in_whom_an_acl_names(bucket, s3, stranger, gateway):
+    to = {"Bucket": bucket, "Key": "key"}
+    named = f"id={canonical_id(gateway.stranger.key)}"
+    s3.put_object(**to, GrantRead=named)
+    block(s3, bucket, **IGNORE)
+
+    stranger.get_object(**to)
 
 
 def test_ignored_public_acls_open_nothing_and_are_kept(new_bucket, s3, stranger, anonymous):
