@@ -18,10 +18,20 @@ class Cell:
     operation: str
     size: int
     connections: int
+    tls: bool = False
+    beside: int = 0
+    """So many connections send 64 MiB PUTs meanwhile; what counts then is the slowest 1 %."""
 
     @property
     def unit(self) -> str:
+        if self.beside:
+            return "ms"
         return "MB/s" if self.size >= MIB else "/s"
+
+    @property
+    def fills_memory(self) -> bool:
+        """Its bodies are more than what a page cache has at hand: see ``bench.memory``."""
+        return self.beside > 0 or (self.operation == "PUT" and self.size >= MIB)
 
     @property
     def reads(self) -> bool:
@@ -31,20 +41,27 @@ class Cell:
     @property
     def fixture(self) -> str:
         """The bucket it works on: shared by all that only read, else its own."""
-        if self.operation in ("PUT", "DELETE", "MIXED"):
+        if self.writes or self.beside:
             return self.name
         return f"read-{self.size}"
+
+    @property
+    def writes(self) -> bool:
+        return self.operation in ("PUT", "DELETE", "MIXED")
 
     def objects(self, most: int) -> int:
         """How many objects are laid down before it runs."""
         if not self.reads:
             return 0
-        return min(most, max(4, (40 * MIB) // self.size))
+        return min(most, max(4, (4 if self.beside else 40) * MIB // self.size))
 
 
-def _named(operation: str, size_name: str, size: int, *connections: int) -> Iterable[Cell]:
+def _named(
+    operation: str, size_name: str, size: int, *connections: int, tls: bool = False
+) -> Iterable[Cell]:
     for count in connections:
-        yield Cell(f"{operation.lower()}-{size_name}-c{count}", operation, size, count)
+        name = f"{operation.lower()}-{size_name}-c{count}{'-tls' if tls else ''}"
+        yield Cell(name, operation, size, count, tls)
 
 
 CELLS: tuple[Cell, ...] = (
@@ -54,11 +71,17 @@ CELLS: tuple[Cell, ...] = (
     *_named("LIST", "1000", 4 * KIB, 1, 4),
     *_named("DELIMITER", "1000", 4 * KIB, 4),
     *_named("DELETE", "4k", 4 * KIB, 32),
+    *_named("MIXED", "4k", 4 * KIB, 32),
     *_named("MIXED", "256k", 256 * KIB, 16),
     *_named("PUT", "1m", MIB, 8),
     *_named("GET", "1m", MIB, 8),
     *_named("PUT", "64m", 64 * MIB, 1, 4),
     *_named("GET", "64m", 64 * MIB, 1, 4),
+    Cell("get-4k-p99-beside", "GET", 4 * KIB, 4, beside=2),
+    *_named("PUT", "4k", 4 * KIB, 32, tls=True),
+    *_named("GET", "4k", 4 * KIB, 32, tls=True),
+    *_named("PUT", "64m", 64 * MIB, 1, tls=True),
+    *_named("GET", "64m", 64 * MIB, 1, tls=True),
 )
 
 

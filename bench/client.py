@@ -1,6 +1,7 @@
 """A closed-loop HTTP/1.1 client: each connection sends one ready-made request after the other."""
 
 import asyncio
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import perf_counter
@@ -61,9 +62,15 @@ class Refused(Exception):
 class _Connection(asyncio.Protocol):
     """Sends the next request as soon as an answer is whole; counts bytes, keeps none."""
 
-    def __init__(self, following: Callable[[], tuple[int, Request] | None], head: bool) -> None:
+    def __init__(
+        self,
+        following: Callable[[], tuple[int, Request] | None],
+        head: bool,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self.following = following
         self.head = head
+        self.tls = tls
         self.latencies: list[float] = []
         self.acknowledged: list[int] = []
         self.bytes_moved = 0
@@ -155,7 +162,9 @@ class _Connection(asyncio.Protocol):
         self._current = None
         self.transport.abort()
         loop = asyncio.get_running_loop()
-        self._reopening = loop.create_task(loop.create_connection(lambda: self, host, port))
+        self._reopening = loop.create_task(
+            loop.create_connection(lambda: self, host, port, ssl=self.tls)
+        )
         self._reopening.add_done_callback(self._reopened)
 
     def _reopened(self, opening: asyncio.Task[object]) -> None:
@@ -195,6 +204,7 @@ def load(
     most: int = 10**9,
     head: bool = False,
     may_break: bool = False,
+    tls: ssl.SSLContext | None = None,
 ) -> Load:
     """Send ``requests(0)``, ``requests(1)``, ... for a time, or until ``most`` were sent.
 
@@ -214,8 +224,11 @@ def load(
             sent += 1
             return sent - 1, requests(sent - 1)
 
+        def made_one() -> _Connection:
+            return _Connection(following, head, tls)
+
         made = [
-            (await loop.create_connection(lambda: _Connection(following, head), host, port))[1]
+            (await loop.create_connection(made_one, host, port, ssl=tls))[1]
             for _ in range(connections)
         ]
         async with asyncio.timeout(seconds + STALL_SECONDS):

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import bodies, leg, picture, table
+from bench import bodies, certificate, leg, picture, table
 from bench.calibration import machine
 from bench.cells import Cell, chosen
 from bench.leg import Leg, Options
@@ -108,7 +108,7 @@ def arguments() -> argparse.ArgumentParser:
     options.add_argument("--server", action="append", default=[], metavar="NAME=PATH")
     options.add_argument("--keys", type=int, default=10_000, help="4 KiB objects laid down")
     options.add_argument("--client", choices=("auto", "own"), default="auto", help="auto: wrk")
-    options.add_argument("--no-checks", action="store_true", help="no strace, no kill -9")
+    options.add_argument("--no-checks", action="store_true", help="no syncs, kill -9, stale reads")
     options.add_argument("--out", type=Path, default=OUT)
     return options
 
@@ -137,6 +137,7 @@ def main(given: list[str]) -> None:
         options = Options(
             out=Path(directory),
             bodies=pool,
+            certificate=certificate.make(Path(directory, "certificate")),
             seconds=asked.seconds,
             keys=asked.keys,
             client=asked.client,

@@ -11,13 +11,25 @@ from typing import Any
 
 from bench.bodies import Bodies
 from bench.cells import MIB, Cell
+from bench.certificate import client_context
 from bench.client import Load, Refused, Request, load
+from bench.processes import NOTHING, Meter, Used
 from bench.signing import Presigner, Target
 
 LISTED = 1000
 LIST_QUERY = {"encoding-type": "url", "list-type": "2", "max-keys": str(LISTED)}
 SIGNED_AHEAD = 20_000
 _MIX = "GHGPGHGHGDGHPGHGHDGP"  # 9 GET, 6 HEAD, 3 PUT, 2 DELETE, in turns
+_STRIDE = 48_271  # prime to any count of objects that is a power of ten
+
+
+def laid_key(number: int) -> str:
+    """Ten names to a "directory", so that a listing by delimiter has prefixes to fold."""
+    return f"{number // 10:05}/{number:07}"
+
+
+def new_key(number: int) -> str:
+    return f"o{number:08}"
 
 
 @dataclass(frozen=True)
@@ -34,8 +46,15 @@ class Plan:
     objects: int = 0
     most: int = 10**9
     warm_seconds: float = 0.0
-    laid: bool = False
-    """PUT to the names reads will look for, not to new ones."""
+    stored: Callable[[int], str] = laid_key
+    """The names of those objects."""
+    stores: Callable[[int], str] = new_key
+    """The names PUTs make, from number ``first`` on."""
+    first: int = 0
+    scattered: bool = False
+    """Reads go everywhere among the objects, and pages begin anywhere."""
+    beside: int = 0
+    """So many connections send 64 MiB PUTs into the same bucket meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -49,23 +68,15 @@ class Measured:
     p90_ms: float
     p99_ms: float
     client_cpu_seconds: float
-    server_cpu_seconds: float
+    server: Used
     client: str
+    beside_bytes_per_second: float = 0.0
     acknowledged: list[int] = field(default_factory=list, repr=False, compare=False)
     """Numbers of the bodies a PUT cell was told are stored."""
 
     @property
     def per_second(self) -> float:
         return self.requests / self.seconds
-
-
-def laid_key(number: int) -> str:
-    """Ten names to a "directory", so that a listing by delimiter has prefixes to fold."""
-    return f"{number // 10:05}/{number:07}"
-
-
-def new_key(number: int) -> str:
-    return f"o{number:08}"
 
 
 def requests(plan: Plan, lane: int, lanes: int) -> Callable[[int], Request]:
@@ -75,14 +86,22 @@ def requests(plan: Plan, lane: int, lanes: int) -> Callable[[int], Request]:
     path = f"/{plan.bucket}"
 
     def put(number: int) -> Request:
-        key = laid_key(number) if plan.laid else new_key(number)
-        wire = sign.wire("PUT", f"{path}/{key}", size=plan.size)
+        number += plan.first
+        wire = sign.wire("PUT", f"{path}/{plan.stores(number)}", size=plan.size)
         return Request(wire, plan.size, bodies.body(number, plan.size))
 
     def on_laid(method: str, number: int) -> Request:
         moved = plan.size if method == "GET" else 0
-        wire = sign.wire(method, f"{path}/{laid_key(number)}")
+        wire = sign.wire(method, f"{path}/{plan.stored(number)}")
         return Request(wire, moved, head=method == "HEAD")
+
+    def page(number: int) -> Request:
+        query = dict(LIST_QUERY)
+        if plan.operation == "DELIMITER":
+            query["delimiter"] = "/"
+        if plan.scattered:
+            query["start-after"] = plan.stored(number % plan.objects)
+        return Request(sign.wire("GET", path, query))
 
     def mixed(n: int) -> Request:
         turn, slot = divmod(n, len(_MIX))
@@ -94,7 +113,7 @@ def requests(plan: Plan, lane: int, lanes: int) -> Callable[[int], Request]:
         if kind == "P":
             return put((turn * 3 + earlier) * lanes + lane)
         gone = (turn * 2 + earlier) * lanes + lane
-        return Request(sign.wire("DELETE", f"{path}/{new_key(gone)}"))
+        return Request(sign.wire("DELETE", f"{path}/{plan.stores(gone)}"))
 
     def first(n: int) -> Request:
         number = n * lanes + lane
@@ -102,18 +121,21 @@ def requests(plan: Plan, lane: int, lanes: int) -> Callable[[int], Request]:
             return put(number)
         if plan.operation == "DELETE":
             return on_laid("DELETE", number)
+        if plan.scattered:
+            number *= _STRIDE
         if plan.operation in ("LIST", "DELIMITER"):
-            delimiter = {"delimiter": "/"} if plan.operation == "DELIMITER" else {}
-            return Request(sign.wire("GET", path, {**delimiter, **LIST_QUERY}))
+            return page(number)
         return on_laid(plan.operation, number % plan.objects)
 
     if plan.operation == "MIXED":
         return mixed
     if plan.size >= MIB and plan.operation == "PUT":
         return first
-    period = {"PUT": 10**9, "DELETE": 10**9, "LIST": 1, "DELIMITER": 1}.get(
-        plan.operation, max(1, plan.objects // lanes)
-    )
+    period = 10**9
+    if not plan.scattered:
+        period = {"PUT": period, "DELETE": period, "LIST": 1, "DELIMITER": 1}.get(
+            plan.operation, max(1, plan.objects // lanes)
+        )
     ahead = [first(n) for n in range(min(period, plan.most // lanes + 1, SIGNED_AHEAD))]
 
     def following(n: int) -> Request:
@@ -155,6 +177,7 @@ def _load(plan: Plan, ask: Callable[[int], Request], seconds: float) -> Load:
         connections=plan.connections,
         seconds=seconds,
         most=plan.most,
+        tls=client_context() if plan.target.tls else None,
     )
 
 
@@ -163,15 +186,19 @@ def _cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def drive(plan: Plan, server_cpu: Callable[[], float], lanes: int = 0) -> Measured:
+def drive(plan: Plan, meter: Meter = NOTHING, lanes: int = 0) -> Measured:
     """Run one cell with ``lanes`` client processes. Raises ``Refused``."""
     lanes = lanes or (2 if plan.connections >= 8 else 1)
+    work = [(plan, lane, lanes) for lane in range(lanes)]
+    if plan.beside:
+        large = replace(plan, operation="PUT", size=64 * MIB, connections=plan.beside, beside=0)
+        work.append((large, 0, 1))
     context = multiprocessing.get_context("spawn")
     pipes: list[Connection] = []
     children = []
-    for lane in range(lanes):
+    for each in work:
         ours, theirs = context.Pipe()
-        child = context.Process(target=_serve, args=(theirs, plan, lane, lanes), daemon=True)
+        child = context.Process(target=_serve, args=(theirs, *each), daemon=True)
         child.start()
         theirs.close()
         pipes.append(ours)
@@ -179,15 +206,18 @@ def drive(plan: Plan, server_cpu: Callable[[], float], lanes: int = 0) -> Measur
     try:
         for pipe in pipes:
             _heard(pipe)
-        before = server_cpu()
+        meter.start()
         for pipe in pipes:
             pipe.send(True)
         parts = [_heard(pipe) for pipe in pipes]
-        return _merged(parts, server_cpu() - before)
+        measured = _merged(parts[:lanes], meter.stop())
     finally:
         for child in children:
             child.kill()
             child.join()
+    for seconds, moved, *_ in parts[lanes:]:
+        measured = replace(measured, beside_bytes_per_second=moved / seconds)
+    return measured
 
 
 def _heard(pipe: Connection) -> Any:
@@ -200,7 +230,7 @@ def _heard(pipe: Connection) -> Any:
     return said
 
 
-def _merged(parts: list[Any], server_cpu_seconds: float) -> Measured:
+def _merged(parts: list[Any], server: Used) -> Measured:
     latencies = sorted(latency for part in parts for latency in part[2])
     if not latencies:
         raise Refused("not one answer in the time given")
@@ -212,7 +242,7 @@ def _merged(parts: list[Any], server_cpu_seconds: float) -> Measured:
         p90_ms=quantile_ms(latencies, 0.90),
         p99_ms=quantile_ms(latencies, 0.99),
         client_cpu_seconds=sum(part[4] for part in parts),
-        server_cpu_seconds=server_cpu_seconds,
+        server=server,
         client=f"own x{len(parts)}",
         acknowledged=[number for part in parts for number in part[3]],
     )
@@ -237,4 +267,5 @@ def plan_of(cell: Cell, target: Target, bodies: Path, seconds: float, objects: i
         objects=objects,
         most=objects if once else 10**9,
         warm_seconds=0.0 if once else min(1.0, seconds / 4),
+        beside=cell.beside,
     )

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
-from bench import drive, processes, validity, wrk
+from bench import drive, memory, processes, validity, wrk
 from bench.calibration import Calibration, calibrate
 from bench.cells import MIB, Cell
+from bench.certificate import Certificate
 from bench.client import Refused
 from bench.drive import Measured, Plan
 from bench.servers import NotReady, Running, Server, running, status_of
@@ -23,6 +24,7 @@ class Options:
 
     out: Path
     bodies: Path
+    certificate: Certificate
     seconds: float
     keys: int
     client: str
@@ -42,7 +44,11 @@ class Leg:
     """Cell, or check -> why it does not count."""
     read_back: dict[str, int] = field(default_factory=dict)
     syncs: validity.Syncs | None = None
+    uncounted: str = ""
+    """Why the syncs were not counted."""
     survived: int | None = None
+    fresh_reads: int | None = None
+    """Reads right after a write, on other connections, none of them stale."""
     rss_bytes: int = 0
     seconds: float = 0.0
 
@@ -50,23 +56,41 @@ class Leg:
 def run(server: Server, durability: str, cells: Sequence[Cell], options: Options) -> Leg:
     """Never raises for what the server does wrong: that is in ``void``."""
     leg = Leg(server.name, durability, calibrate(options.out))
-    directory = options.out / f"{server.name}-{durability}"
-    shutil.rmtree(directory, ignore_errors=True)
     began = perf_counter()
-    try:
-        with running(server, directory, durability) as process:
-            objects = _lay(process, cells, options)
-            for cell in cells:
-                options.say(f"  {server.name} {durability} {cell.name}")
-                _cell(leg, process, cell, objects.get(cell.fixture, 0), options)
-            leg.rss_bytes = processes.rss_bytes(process.pid)
-            if options.check:
-                _checks(leg, process, options)
-    except (NotReady, Refused, OSError) as error:
-        leg.void["server"] = str(error)
-        options.say(f"  {server.name} {durability}: {error}")
+    plain = [cell for cell in cells if not cell.tls]
+    secure = [cell for cell in cells if cell.tls]
+    if plain or options.check:
+        _serve(leg, server, plain, options, None)
+    if secure and not server.tls:
+        leg.void.update({cell.name: "no TLS of its own" for cell in secure})
+    elif secure:
+        _serve(leg, server, secure, options, options.certificate)
     leg.seconds = perf_counter() - began
     return leg
+
+
+def _serve(
+    leg: Leg,
+    server: Server,
+    cells: Sequence[Cell],
+    options: Options,
+    certificate: Certificate | None,
+) -> None:
+    """Start it once, run ``cells``; the checks too, unless it is the TLS listener's turn."""
+    directory = options.out / f"{server.name}-{leg.durability}"
+    shutil.rmtree(directory, ignore_errors=True)
+    try:
+        with running(server, directory, leg.durability, certificate) as process:
+            objects = _lay(process, cells, options)
+            for cell in cells:
+                options.say(f"  {server.name} {leg.durability} {cell.name}")
+                _cell(leg, process, cell, objects.get(cell.fixture, 0), options)
+            leg.rss_bytes = max(leg.rss_bytes, processes.rss_bytes(process.pid))
+            if options.check and certificate is None:
+                _checks(leg, process, cells, options)
+    except (NotReady, Refused, OSError) as error:
+        leg.void["server, TLS" if certificate else "server"] = str(error)
+        options.say(f"  {server.name} {leg.durability}: {error}")
 
 
 def _lay(process: Running, cells: Sequence[Cell], options: Options) -> dict[str, int]:
@@ -91,9 +115,8 @@ def _lay(process: Running, cells: Sequence[Cell], options: Options) -> dict[str,
                     seconds=600,
                     bodies=options.bodies,
                     most=count,
-                    laid=True,
+                    stores=drive.laid_key,
                 ),
-                lambda: 0.0,
                 lanes=1,
             )
     return {bucket: count for bucket, (_, count) in wanted.items()}
@@ -102,8 +125,11 @@ def _lay(process: Running, cells: Sequence[Cell], options: Options) -> dict[str,
 def _cell(leg: Leg, process: Running, cell: Cell, objects: int, options: Options) -> None:
     plan = drive.plan_of(cell, process.target, options.bodies, options.seconds, objects)
     ours = options.client == "own" or not wrk.can(cell)
+    meter = processes.Meter(process.pid)
+    if cell.fills_memory:
+        memory.recycle()
     try:
-        figure = (drive if ours else wrk).drive(plan, lambda: processes.cpu_seconds(process.pid))
+        figure = drive.drive(plan, meter) if ours else wrk.drive(plan, meter)
         leg.read_back[cell.name] = _verify(plan, figure)
         leg.figures[cell.name] = figure
     except (Refused, validity.Wrong, OSError) as error:
@@ -124,14 +150,21 @@ def _verify(plan: Plan, figure: Measured) -> int:
     return validity.read_back(plan, range(plan.objects), laid=True)
 
 
-def _checks(leg: Leg, process: Running, options: Options) -> None:
+def _checks(leg: Leg, process: Running, cells: Sequence[Cell], options: Options) -> None:
     plan = Plan(process.target, "PUT", CHECKS, 4096, 1, 0.0, options.bodies)
     try:
+        leg.fresh_reads = validity.no_stale_read(plan)
+    except validity.Wrong as error:
+        leg.void["fresh reads"] = str(error)
+    try:
         leg.syncs = validity.count_syncs(process, plan)
-    except (Refused, OSError) as error:
-        leg.void["syncs"] = str(error)
+    except (validity.Uncounted, Refused, OSError) as error:
+        leg.uncounted = str(error)
     if leg.durability != "D":
         return
+    if leg.syncs and not leg.syncs.proves(validity.SYNC_PUTS):
+        why = f"not durable: {leg.syncs.calls} syncs in {validity.SYNC_PUTS} PUTs"
+        leg.void.update({cell.name: why for cell in cells if cell.writes})
     try:
         leg.survived = validity.survives_kill(process, plan)
     except (validity.Wrong, NotReady, OSError) as error:

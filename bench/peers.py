@@ -9,36 +9,37 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from bench.servers import Absent, Minio, Moto, NotReady, S3gw, Server, Versitygw
+from bench.servers import Absent, Minio, Moto, NotReady, S3gw, Server, Site, Versitygw
 
 
 class Weed(Server):
     """SeaweedFS, all in one process. The filer's own store is unsynced even in class D."""
 
     name, binary = "seaweedfs", "weed"
+    tls = False  # it has one; no driver, for want of a binary to try it on
     classes: ClassVar = {"D": "filer rule fsync=true", "B": "default"}
     ports = 8
 
-    def command(self, directory: Path, ports: list[int], durability: str) -> list[str]:
+    def command(self, site: Site) -> list[str]:
         identity = {
             "name": "bench",
             "credentials": [{"accessKey": self.key[0], "secretKey": self.key[1]}],
             "actions": ["Admin", "Read", "Write", "List", "Tagging"],
         }
-        config = directory / "s3.json"
+        config = site.directory / "s3.json"
         config.write_text(json.dumps({"identities": [identity]}))
         names = ("s3", "s3", "master", "master", "volume", "volume", "filer", "filer")
         kinds = ("port", "port.grpc") * 4
-        listen = [f"-{n}.{k}={p}" for n, k, p in zip(names, kinds, ports, strict=True)]
-        fixed = [f"-dir={directory}", "-ip=127.0.0.1", "-s3", f"-s3.config={config}"]
+        listen = [f"-{n}.{k}={p}" for n, k, p in zip(names, kinds, site.ports, strict=True)]
+        fixed = [f"-dir={site.directory}", "-ip=127.0.0.1", "-s3", f"-s3.config={config}"]
         return [self.path, "server", *fixed, *listen, "-master.volumeSizeLimitMB=1024"]
 
-    def after_start(self, directory: Path, ports: list[int], durability: str) -> None:
-        if durability == "D":
+    def after_start(self, site: Site) -> None:
+        if site.durability == "D":
             subprocess.run(
                 [
-                    *(self.path, "shell", f"-master=127.0.0.1:{ports[2]}.{ports[3]}"),
-                    f"-filer=127.0.0.1:{ports[6]}.{ports[7]}",
+                    *(self.path, "shell", f"-master=127.0.0.1:{site.ports[2]}.{site.ports[3]}"),
+                    f"-filer=127.0.0.1:{site.ports[6]}.{site.ports[7]}",
                 ],
                 input="fs.configure -locationPrefix=/buckets/ -fsync=true -apply\n",
                 text=True,
@@ -56,6 +57,7 @@ class Garage(Server):
     """One node, no replicas, no compression; key and layout are made after the start."""
 
     name = binary = "garage"
+    tls = False
     classes: ClassVar = {"D": "metadata_fsync, data_fsync", "B": "default"}
     ports = 3
 
@@ -63,28 +65,29 @@ class Garage(Server):
         super().__init__(path)
         self.key = ("GK" + "0" * 23 + "1", "0" * 63 + "1")
 
-    def command(self, directory: Path, ports: list[int], durability: str) -> list[str]:
-        sync = "true" if durability == "D" else "false"
-        (directory / "garage.toml").write_text(
-            f'metadata_dir = "{directory}/meta"\ndata_dir = "{directory}/data"\n'
+    def command(self, site: Site) -> list[str]:
+        sync = "true" if site.durability == "D" else "false"
+        (site.directory / "garage.toml").write_text(
+            f'metadata_dir = "{site.directory}/meta"\ndata_dir = "{site.directory}/data"\n'
             f'db_engine = "lmdb"\nreplication_factor = 1\ncompression_level = "none"\n'
             f"metadata_fsync = {sync}\ndata_fsync = {sync}\n"
-            f'rpc_bind_addr = "127.0.0.1:{ports[1]}"\nrpc_public_addr = "127.0.0.1:{ports[1]}"\n'
+            f'rpc_bind_addr = "127.0.0.1:{site.ports[1]}"\n'
+            f'rpc_public_addr = "127.0.0.1:{site.ports[1]}"\n'
             f'rpc_secret = "{secrets.token_hex(32)}"\n'
-            f'[s3_api]\ns3_region = "us-east-1"\napi_bind_addr = "127.0.0.1:{ports[0]}"\n'
-            f'[admin]\napi_bind_addr = "127.0.0.1:{ports[2]}"\n'
+            f'[s3_api]\ns3_region = "us-east-1"\napi_bind_addr = "127.0.0.1:{site.ports[0]}"\n'
+            f'[admin]\napi_bind_addr = "127.0.0.1:{site.ports[2]}"\n'
         )
-        return [*self._program(directory), "server"]
+        return [*self._program(site.directory), "server"]
 
-    def environment(self, directory: Path, durability: str) -> Mapping[str, str]:
+    def environment(self, site: Site) -> Mapping[str, str]:
         return {"RUST_LOG": "garage=warn"}
 
-    def after_start(self, directory: Path, ports: list[int], durability: str) -> None:
-        node = self._ask(directory, "node", "id", "-q").partition("@")[0].strip()
-        self._ask(directory, "layout", "assign", "-z", "dc1", "-c", "10G", node)
-        self._ask(directory, "layout", "apply", "--version", "1")
-        self._ask(directory, "key", "import", "--yes", "-n", "bench", *self.key)
-        self._ask(directory, "key", "allow", "--create-bucket", self.key[0])
+    def after_start(self, site: Site) -> None:
+        node = self._ask(site.directory, "node", "id", "-q").partition("@")[0].strip()
+        self._ask(site.directory, "layout", "assign", "-z", "dc1", "-c", "10G", node)
+        self._ask(site.directory, "layout", "apply", "--version", "1")
+        self._ask(site.directory, "key", "import", "--yes", "-n", "bench", *self.key)
+        self._ask(site.directory, "key", "allow", "--create-bucket", self.key[0])
 
     def _program(self, directory: Path) -> list[str]:
         return [self.path, "-c", str(directory / "garage.toml")]
@@ -105,13 +108,14 @@ class Rustfs(Server):
     """New buckets have a durability of their own, so both settings are given."""
 
     name = binary = "rustfs"
+    tls = False  # it has one; no driver, for want of a binary to try it on
     classes: ClassVar = {"D": "strict, new buckets too", "B": "none, new buckets too"}
 
-    def command(self, directory: Path, ports: list[int], durability: str) -> list[str]:
-        return [self.path, "--address", f"127.0.0.1:{ports[0]}", str(directory)]
+    def command(self, site: Site) -> list[str]:
+        return [self.path, "--address", f"127.0.0.1:{site.ports[0]}", str(site.directory)]
 
-    def environment(self, directory: Path, durability: str) -> Mapping[str, str]:
-        mode = {"D": "strict", "B": "none"}[durability]
+    def environment(self, site: Site) -> Mapping[str, str]:
+        mode = {"D": "strict", "B": "none"}[site.durability]
         return {
             "RUSTFS_ACCESS_KEY": self.key[0],
             "RUSTFS_SECRET_KEY": self.key[1],
@@ -133,11 +137,11 @@ class Radosgw(Server):
         if not Path(os.environ.get("CEPH_CONF", "/etc/ceph/ceph.conf")).exists():
             raise Absent("no Ceph cluster: neither CEPH_CONF nor /etc/ceph/ceph.conf")
 
-    def command(self, directory: Path, ports: list[int], durability: str) -> list[str]:
-        front = f"beast endpoint=127.0.0.1:{ports[0]}"
+    def command(self, site: Site) -> list[str]:
+        front = f"beast endpoint=127.0.0.1:{site.ports[0]}"
         return [self.path, "-f", "-n", "client.admin", f"--rgw-frontends={front}"]
 
-    def after_start(self, directory: Path, ports: list[int], durability: str) -> None:
+    def after_start(self, site: Site) -> None:
         who = ["--uid=bench", "--display-name=bench"]
         key = [f"--access-key={self.key[0]}", f"--secret-key={self.key[1]}"]
         admin = str(Path(self.path).with_name("radosgw-admin"))
@@ -147,23 +151,24 @@ class Radosgw(Server):
 class Localstack(Server):
     """The runtime without its container, S3 alone."""
 
-    name = binary = "localstack"
+    name, binary = "localstack", "localstack-supervisor"
+    tls = False  # its certificate is fetched from its maker
     classes: ClassVar = {"B": "memory and temporary files"}
 
     def __init__(self, path: str | None = None) -> None:
         super().__init__(path)
         self.key = ("test", "test")  # it looks up secrets nowhere: every key's secret is "test"
 
-    def command(self, directory: Path, ports: list[int], durability: str) -> list[str]:
-        listen = f"GATEWAY_LISTEN=127.0.0.1:{ports[0]}"
+    def command(self, site: Site) -> list[str]:
+        listen = f"GATEWAY_LISTEN=127.0.0.1:{site.ports[0]}"
         python = str(Path(self.path).with_name("python"))
         return ["/usr/bin/env", listen, python, "-m", "localstack.runtime.main"]
 
-    def environment(self, directory: Path, durability: str) -> Mapping[str, str]:
+    def environment(self, site: Site) -> Mapping[str, str]:
         return {
             "SERVICES": "s3",
             "EAGER_SERVICE_LOADING": "1",
-            "LOCALSTACK_VOLUME_DIR": str(directory),
+            "LOCALSTACK_VOLUME_DIR": str(site.directory),
             "DISABLE_EVENTS": "1",
         }
 

@@ -2,7 +2,8 @@
 
 Class D: a 200 is on disk. Class B: a 200 is buffered, or lives in memory. A server is in a class
 only by its own documented setting; what it really syncs is counted in ``bench.validity``.
-For parity: one node, one drive, no TLS, request logs and consoles off where there is a switch.
+For parity: one node, one drive, request logs and consoles off where there is a switch, plain HTTP
+but in the TLS cells, where all show the same certificate.
 """
 
 import os
@@ -15,12 +16,14 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from http.client import HTTPConnection, HTTPException
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 from typing import ClassVar
 
 from bench import processes
+from bench.certificate import Certificate, client_context
 from bench.signing import Presigner, Target
 
 CHECKOUT = Path(__file__).resolve().parents[1]
@@ -48,6 +51,16 @@ def free_ports(count: int) -> list[int]:
     return found
 
 
+@dataclass(frozen=True)
+class Site:
+    """What a server is started with: its directory, its ports, D or B, and TLS if there is one."""
+
+    directory: Path
+    ports: list[int]
+    durability: str
+    certificate: Certificate | None = None
+
+
 class Server(ABC):
     """One kind of server. ``classes`` maps D and B to what makes it so, for the report."""
 
@@ -55,6 +68,8 @@ class Server(ABC):
     binary: ClassVar[str]
     classes: ClassVar[Mapping[str, str]]
     ports: ClassVar[int] = 1
+    tls: ClassVar[bool] = True
+    """It has TLS of its own."""
 
     def __init__(self, path: str | None = None) -> None:
         """``path`` instead of ``binary`` on PATH. Raises ``Absent``."""
@@ -65,15 +80,13 @@ class Server(ABC):
         self.key = ("BENCHKEY00000001", "bench-secret-0000000000000000001")
 
     @abstractmethod
-    def command(self, directory: Path, ports: list[int], durability: str) -> list[str]:
-        """Argument list; may first write files into ``directory``. S3 answers on ``ports[0]``."""
+    def command(self, site: Site) -> list[str]:
+        """Argument list; may first write files into the directory. S3 answers on the first port."""
 
-    def environment(self, directory: Path, durability: str) -> Mapping[str, str]:
+    def environment(self, site: Site) -> Mapping[str, str]:
         return {}
 
-    def after_start(  # noqa: B027 - most servers need nothing
-        self, directory: Path, ports: list[int], durability: str
-    ) -> None:
+    def after_start(self, site: Site) -> None:  # noqa: B027 - most servers need nothing
         """What must still be set once the process runs, on a fresh directory."""
 
     def version(self) -> str:
@@ -92,13 +105,16 @@ class S3gw(Server):
     def __init__(self, path: str | None = None) -> None:
         super().__init__(path or str(CHECKOUT))
 
-    def command(self, directory: Path, ports: list[int], durability: str) -> list[str]:
-        mode = {"D": "commit", "B": "interval"}[durability]
-        given = ["serve", str(directory), "--listen", f"127.0.0.1:{ports[0]}"]
+    def command(self, site: Site) -> list[str]:
+        mode = {"D": "commit", "B": "interval"}[site.durability]
+        given = ["serve", str(site.directory), "--listen", f"127.0.0.1:{site.ports[0]}"]
         settings = ["--durability", mode, "--log-level", "WARNING"]
+        if site.certificate:
+            settings += ["--tls-cert", str(site.certificate.chain)]
+            settings += ["--tls-key", str(site.certificate.key)]
         return [*self._program(), *given, *settings]
 
-    def environment(self, directory: Path, durability: str) -> Mapping[str, str]:
+    def environment(self, site: Site) -> Mapping[str, str]:
         return {
             "PYTHONPATH": self.path if Path(self.path).is_dir() else "",
             "S3GW_ROOT_ACCESS_KEY": self.key[0],
@@ -123,11 +139,14 @@ class Minio(Server):
     classes: ClassVar = {"D": "default"}
     ports = 2
 
-    def command(self, directory: Path, ports: list[int], durability: str) -> list[str]:
-        where = ["--address", f"127.0.0.1:{ports[0]}", "--console-address", f"127.0.0.1:{ports[1]}"]
-        return [self.path, "server", "--quiet", str(directory), *where]
+    def command(self, site: Site) -> list[str]:
+        s3, console = (f"127.0.0.1:{port}" for port in site.ports)
+        where = ["--address", s3, "--console-address", console]
+        if site.certificate:
+            where += ["--certs-dir", str(site.certificate.chain.parent)]
+        return [self.path, "server", "--quiet", str(site.directory), *where]
 
-    def environment(self, directory: Path, durability: str) -> Mapping[str, str]:
+    def environment(self, site: Site) -> Mapping[str, str]:
         return {
             "MINIO_ROOT_USER": self.key[0],
             "MINIO_ROOT_PASSWORD": self.key[1],
@@ -143,10 +162,12 @@ class Versitygw(Server):
     name = binary = "versitygw"
     classes: ClassVar = {"B": "default, posix"}
 
-    def command(self, directory: Path, ports: list[int], durability: str) -> list[str]:
+    def command(self, site: Site) -> list[str]:
         key = ["--access", self.key[0], "--secret", self.key[1]]
-        listen = ["--port", f"127.0.0.1:{ports[0]}", "--keep-alive", "--quiet"]
-        return [self.path, *key, *listen, "posix", str(directory)]
+        listen = ["--port", f"127.0.0.1:{site.ports[0]}", "--keep-alive", "--quiet"]
+        if site.certificate:
+            listen += ["--cert", str(site.certificate.chain), "--key", str(site.certificate.key)]
+        return [self.path, *key, *listen, "posix", str(site.directory)]
 
 
 class Moto(Server):
@@ -155,8 +176,11 @@ class Moto(Server):
     name, binary = "moto", "moto_server"
     classes: ClassVar = {"B": "memory only"}
 
-    def command(self, directory: Path, ports: list[int], durability: str) -> list[str]:
-        return [self.path, "-H", "127.0.0.1", "-p", str(ports[0])]
+    def command(self, site: Site) -> list[str]:
+        command = [self.path, "-H", "127.0.0.1", "-p", str(site.ports[0])]
+        if site.certificate:
+            command += ["-s", "-c", str(site.certificate.chain), "-k", str(site.certificate.key)]
+        return command
 
     def version(self) -> str:
         ask = "import importlib.metadata; print(importlib.metadata.version('moto'))"
@@ -168,33 +192,43 @@ class Moto(Server):
 class Running:
     """A process we started: where it answers and how it is ended."""
 
-    def __init__(self, server: Server, directory: Path, durability: str) -> None:
+    def __init__(
+        self,
+        server: Server,
+        directory: Path,
+        durability: str,
+        certificate: Certificate | None = None,
+    ) -> None:
         """Raises ``NotReady``."""
-        self.server, self.directory, self.durability = server, directory, durability
+        self.server = server
+        self.site = Site(directory, free_ports(server.ports), durability, certificate)
         fresh = not directory.exists()
         directory.mkdir(parents=True, exist_ok=True)
-        ports = free_ports(server.ports)
-        self.target = Target("127.0.0.1", ports[0], *server.key)
+        tls = certificate is not None
+        self.target = Target("127.0.0.1", self.site.ports[0], *server.key, tls=tls)
         self._log = directory.with_suffix(".log")
+        began = time.monotonic()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                server.command(directory, ports, durability),
+                server.command(self.site),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env={**os.environ, **server.environment(directory, durability)},
+                env={**os.environ, **server.environment(self.site)},
                 cwd=directory.parent,
                 start_new_session=True,
             )
         self.pid = self._process.pid
         try:
-            self._wait_for_port(ports[0])
+            self._wait_for_port(self.site.ports[0])
             if fresh:
-                server.after_start(directory, ports, durability)
+                server.after_start(self.site)
             self._wait_for_answer()
         except BaseException:
             self.kill()
             raise
+        self.start_seconds = time.monotonic() - began
+        """From nothing to the first signed answer."""
 
     def _tail(self) -> str:
         return f"{self.server.name}: {self._log.read_text(errors='replace')[-800:].strip()}"
@@ -205,7 +239,7 @@ class Running:
             with suppress(OSError):
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 return
-            time.sleep(0.05)
+            time.sleep(0.01)
         raise NotReady(self._tail())
 
     def _wait_for_answer(self) -> None:
@@ -215,7 +249,7 @@ class Running:
             with suppress(OSError, HTTPException):
                 if status_of(self.target, "GET", "/") == 200:
                     return
-            time.sleep(0.1)
+            time.sleep(0.02)
         raise NotReady(self._tail())
 
     def stop(self) -> None:
@@ -233,9 +267,17 @@ class Running:
         self._process.wait()
 
 
+def connect(target: Target, timeout: float = 60) -> HTTPConnection:
+    """Opens nothing yet."""
+    if target.tls:
+        context = client_context()
+        return HTTPSConnection(target.host, target.port, timeout=timeout, context=context)
+    return HTTPConnection(target.host, target.port, timeout=timeout)
+
+
 def status_of(target: Target, method: str, path: str) -> int:
     """One presigned request without a body; its status."""
-    connection = HTTPConnection(target.host, target.port, timeout=30)
+    connection = connect(target, timeout=30)
     try:
         connection.request(method, Presigner(target).url_path(method, path))
         answer = connection.getresponse()
@@ -246,9 +288,11 @@ def status_of(target: Target, method: str, path: str) -> int:
 
 
 @contextmanager
-def running(server: Server, directory: Path, durability: str) -> Iterator[Running]:
+def running(
+    server: Server, directory: Path, durability: str, certificate: Certificate | None = None
+) -> Iterator[Running]:
     """A server on a fresh directory, stopped and wiped at the end."""
-    process = Running(server, directory, durability)
+    process = Running(server, directory, durability, certificate)
     try:
         yield process
     finally:

@@ -24,6 +24,7 @@ class Target:
     access_key: str
     secret: str
     region: str = "us-east-1"
+    tls: bool = False
 
     @property
     def authority(self) -> str:

@@ -27,6 +27,16 @@ class Figure:
     client_bound: bool
     client: str
     legs: int
+    written_bytes: float
+    """By operation: what the server made dirty, or wrote past the page cache."""
+    peak_rss_bytes: float
+    beside_megabytes_per_second: float
+    """Of the large PUTs meanwhile; 0 where there were none."""
+
+    @property
+    def score(self) -> float:
+        """What ratios compare, more is better: requests, or beside PUTs how soon 99 % are done."""
+        return 1e3 / self.p99_ms if self.beside_megabytes_per_second else self.per_second
 
 
 @dataclass(frozen=True)
@@ -85,21 +95,24 @@ def _figure(legs: Sequence[Leg], cell: str) -> Figure:
         p50_ms=median(run.p50_ms for run in runs),
         p90_ms=median(run.p90_ms for run in runs),
         p99_ms=median(run.p99_ms for run in runs),
-        server_us=median(run.server_cpu_seconds / run.requests * 1e6 for run in runs),
+        server_us=median(run.server.cpu_seconds / run.requests * 1e6 for run in runs),
         client_us=median(run.client_cpu_seconds / run.requests * 1e6 for run in runs),
         client_bound=median(run.client_cpu_seconds / run.seconds for run in runs)
         > CLIENT_BOUND * lanes,
         client=runs[0].client,
         legs=len(runs),
+        written_bytes=median(run.server.bytes_written / run.requests for run in runs),
+        peak_rss_bytes=median(run.server.peak_rss_bytes for run in runs),
+        beside_megabytes_per_second=median(run.beside_bytes_per_second / 1e6 for run in runs),
     )
 
 
 def ratio(table: Table, peer: str, cell: str) -> float | None:
-    """Ours over theirs in requests per second: above 1 is a win. ``None``: not both valid."""
+    """Ours over theirs, by their scores: above 1 is a win. ``None``: not both valid."""
     ours, theirs = table.figures.get(OURS, {}).get(cell), table.figures[peer].get(cell)
     if ours is None or theirs is None:
         return None
-    return ours.per_second / theirs.per_second
+    return ours.score / theirs.score
 
 
 def of_best(table: Table, cell: str) -> float | None:

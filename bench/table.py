@@ -11,6 +11,8 @@ MEANING = {"D": "a 200 is on disk", "B": "a 200 is buffered"}
 
 def value(cell: Cell, figure: Figure) -> float:
     """In the unit of the cell."""
+    if cell.beside:
+        return figure.p99_ms
     return figure.megabytes_per_second if cell.size >= MIB else figure.per_second
 
 
@@ -42,7 +44,8 @@ def _shown(table: Table, server: str, cell: Cell) -> str:
     figure = table.figures.get(server, {}).get(cell.name)
     if figure is None:
         return "void" if cell.name in table.void.get(server, {}) else "-"
-    return f"{value(cell, figure):,.0f}{'*' if figure.client_bound else ''}"
+    shown = f"{value(cell, figure):,.{1 if cell.beside else 0}f}"
+    return shown + ("*" if figure.client_bound else "")
 
 
 def _times(number: float | None) -> str:
@@ -50,26 +53,26 @@ def _times(number: float | None) -> str:
 
 
 def costs(table: Table, cells: Sequence[Cell]) -> str:
-    """Per operation: CPU of the server and of the client in us, p50 and p99 in ms."""
-    names = list(table.figures)
+    """A line for each cell of each server, by operation but for the memory."""
     lines = [
-        f"Class {table.durability}, per operation: server us + client us, p50 / p99 ms",
-        f"{'cell':20}" + "".join(f"{name:>34}" for name in names),
+        f"Class {table.durability}: what an operation costs",
+        f"{'cell':20}{'server':12}{'server us':>11}{'client us':>11}{'p50 ms':>9}{'p99 ms':>9}"
+        f"{'peak MB':>9}{'written KiB':>13}",
     ]
     for cell in cells:
-        line = f"{cell.name:20}"
-        for name in names:
-            figure = table.figures[name].get(cell.name)
-            line += f"{_cost(figure):>34}"
-        lines.append(line)
+        for name, measured in table.figures.items():
+            if cell.name in measured:
+                lines.append(f"{cell.name:20}{name:12}{_cost(measured[cell.name])}")
     return "\n".join(lines)
 
 
-def _cost(figure: Figure | None) -> str:
-    if figure is None:
-        return "-"
+def _cost(figure: Figure) -> str:
+    beside = figure.beside_megabytes_per_second
     return (
-        f"{figure.server_us:,.0f}+{figure.client_us:,.0f}  {figure.p50_ms:.2f}/{figure.p99_ms:.2f}"
+        f"{figure.server_us:>11,.0f}{figure.client_us:>11,.0f}"
+        f"{figure.p50_ms:>9.2f}{figure.p99_ms:>9.2f}"
+        f"{figure.peak_rss_bytes / 1e6:>9,.0f}{figure.written_bytes / 1024:>13,.1f}"
+        + (f"  beside PUTs of {beside:,.0f} MB/s, whose cost is in these" if beside else "")
     )
 
 
@@ -92,13 +95,16 @@ def checks(table: Table, versions: Mapping[str, str], settings: Mapping[str, str
 def _facts(legs: Sequence[Leg]) -> Iterable[str]:
     syncs = next((leg.syncs for leg in legs if leg.syncs is not None), None)
     yield (
-        "syncs not counted"
+        f"syncs not counted: {next((leg.uncounted for leg in legs if leg.uncounted), 'not asked')}"
         if syncs is None
         else f"syncs in 100 PUTs {syncs.calls}, files opened for synced writes {syncs.synced_opens}"
     )
     survived = [leg.survived for leg in legs if leg.survived is not None]
     if survived:
         yield f"kill -9: {sum(survived)} acknowledged, all there"
+    fresh = [leg.fresh_reads for leg in legs if leg.fresh_reads is not None]
+    if fresh:
+        yield f"{sum(fresh)} reads right after a write, none stale"
     yield f"RSS {max(leg.rss_bytes for leg in legs) / 1e6:.0f} MB"
     yield f"{sum(sum(leg.read_back.values()) for leg in legs)} bodies read back"
     yield f"{len(legs)} legs"

@@ -1,4 +1,6 @@
-"""What must hold for a figure to count: bodies read back, pages in order, syncs, a kill -9."""
+"""What must hold for a figure to count: bodies read back, pages in order, no stale read, syncs,
+a kill -9.
+"""
 
 import random
 import re
@@ -9,6 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from http.client import HTTPConnection, HTTPException
+from itertools import cycle
 from pathlib import Path
 from signal import SIGINT
 from tempfile import TemporaryDirectory
@@ -20,11 +23,12 @@ from bench.bodies import Bodies
 from bench.cells import MIB
 from bench.client import Request, load
 from bench.drive import LIST_QUERY, LISTED, Plan, laid_key, new_key
-from bench.servers import Running, status_of
+from bench.servers import Running, connect, status_of
 from bench.signing import Presigner, Target
 
 READ_BACK = 50
 READ_BACK_BYTES = 256 * MIB
+SYNC_PUTS = 100
 _SYNC_CALL = re.compile(r"\b(fsync|fdatasync|syncfs|sync_file_range|msync|sync)\(")
 _SYNC_OPEN = re.compile(r"\bopenat\(.*O_D?SYNC")
 
@@ -35,7 +39,7 @@ class Wrong(Exception):
 
 def body_of(target: Target, path: str, query: dict[str, str] | None = None) -> bytes:
     """One GET. Raises ``Wrong`` when it is not answered by 200."""
-    connection = HTTPConnection(target.host, target.port, timeout=60)
+    connection = connect(target)
     try:
         connection.request("GET", Presigner(target).url_path("GET", path, query))
         answer = connection.getresponse()
@@ -47,6 +51,10 @@ def body_of(target: Target, path: str, query: dict[str, str] | None = None) -> b
     if answer.status != 200:
         raise Wrong(f"GET {path}: {answer.status} {body[:200]!r}")
     return body
+
+
+class Uncounted(Exception):
+    """Syncs cannot be counted here; the text says why."""
 
 
 def read_back(plan: Plan, numbers: Iterable[int], *, laid: bool, most: int = READ_BACK) -> int:
@@ -87,6 +95,48 @@ def gone(plan: Plan, numbers: Iterable[int]) -> None:
             raise Wrong(f"{path} was deleted and is there")
 
 
+def no_stale_read(plan: Plan, rounds: int = 50, connections: int = 8) -> int:
+    """After each acknowledged write every other connection must see it; how many reads that were.
+
+    Many connections, because each may have a worker process of its own behind it, with caches of
+    its own. They write in turns. Raises ``Wrong``.
+    """
+    sign = Presigner(plan.target)
+    path = f"/{plan.bucket}/fresh"
+    get, put, delete = (sign.url_path(method, path) for method in ("GET", "PUT", "DELETE"))
+    page = sign.url_path("GET", f"/{plan.bucket}", {**LIST_QUERY, "prefix": "fresh"})
+    everyone = [connect(plan.target) for _ in range(connections)]
+    reads = 0
+    try:
+        for n, writer in zip(range(rounds), cycle(everyone), strict=False):
+            body = f"round {n}".encode()
+            _asked(writer, "PUT", put, body)
+            for reader in everyone:
+                if _asked(reader, "GET", get) != (200, body):
+                    raise Wrong(f"a stale GET after PUT {n}")
+                if b"<Key>fresh</Key>" not in _asked(reader, "GET", page)[1]:
+                    raise Wrong(f"a stale listing after PUT {n}")
+            _asked(writer, "DELETE", delete)
+            for reader in everyone:
+                if _asked(reader, "GET", get)[0] != 404:
+                    raise Wrong(f"a stale GET after DELETE {n}")
+            reads += 3 * connections
+    except (OSError, HTTPException) as error:
+        raise Wrong(f"stale reads: {error!r}") from error
+    finally:
+        for each in everyone:
+            each.close()
+    return reads
+
+
+def _asked(
+    connection: HTTPConnection, method: str, path: str, body: bytes = b""
+) -> tuple[int, bytes]:
+    connection.request(method, path, body or None)
+    answer = connection.getresponse()
+    return answer.status, answer.read()
+
+
 @dataclass(frozen=True)
 class Syncs:
     """What strace saw during 100 PUTs of 4 KiB, one after the other."""
@@ -94,6 +144,10 @@ class Syncs:
     calls: int
     synced_opens: int
     """Files opened with O_SYNC or O_DSYNC: each of their writes is a sync too."""
+
+    def proves(self, puts: int) -> bool:
+        """Enough for each of ``puts`` that ran one after the other to be on disk."""
+        return self.calls + self.synced_opens >= puts
 
 
 def parse_strace(text: str) -> Syncs:
@@ -105,10 +159,10 @@ def parse_strace(text: str) -> Syncs:
     )
 
 
-def count_syncs(running: Running, plan: Plan, puts: int = 100) -> Syncs | None:
-    """``None`` where there is no strace, or none allowed. A sync by io_uring is not seen."""
+def count_syncs(running: Running, plan: Plan, puts: int = SYNC_PUTS) -> Syncs:
+    """A sync by io_uring is not seen. Raises ``Uncounted``."""
     if shutil.which("strace") is None:
-        return None
+        raise Uncounted("no strace on PATH")
     with TemporaryDirectory() as directory:
         out = Path(directory, "out")
         family = [f"-p{each.pid}" for each in processes.tree(running.pid)]
@@ -120,7 +174,7 @@ def count_syncs(running: Running, plan: Plan, puts: int = 100) -> Syncs | None:
         )
         sleep(0.5)  # it says nowhere when it has attached
         if strace.poll() is not None:
-            return None
+            raise Uncounted("strace may not attach here")
         try:
             load(
                 plan.target.host,
@@ -151,7 +205,7 @@ def survives_kill(running: Running, plan: Plan) -> int:
     killer.join()
     if not acknowledged:
         raise Wrong("not one PUT was answered before the kill")
-    again = Running(running.server, running.directory, running.durability)
+    again = Running(running.server, running.site.directory, running.site.durability)
     try:
         moved = replace(plan, target=again.target)
         return read_back(moved, acknowledged, laid=False, most=len(acknowledged))

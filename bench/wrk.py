@@ -8,7 +8,6 @@ import resource
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from bench.bodies import SPAN, STEP
 from bench.cells import MIB, Cell
 from bench.client import Refused
 from bench.drive import Measured, Plan, new_key, requests
+from bench.processes import Meter
 from bench.signing import Presigner
 
 SCRIPT = """
@@ -64,10 +64,11 @@ def can(cell: Cell) -> bool:
         shutil.which("wrk") is not None
         and cell.operation in ("PUT", "GET", "LIST", "DELIMITER")
         and cell.size < MIB
+        and not cell.beside
     )
 
 
-def drive(plan: Plan, server_cpu: Callable[[], float]) -> Measured:
+def drive(plan: Plan, meter: Meter) -> Measured:
     """Run one cell, whole seconds. Raises ``Refused`` when any answer was not 2xx or 3xx."""
     with tempfile.TemporaryDirectory(dir=plan.bodies.parent) as directory:
         script, heads = Path(directory, "wrk.lua"), Path(directory, "heads")
@@ -76,9 +77,11 @@ def drive(plan: Plan, server_cpu: Callable[[], float]) -> Measured:
             _write(heads, _heads(replace(plan, seconds=0.0), "warm/"))
             _run(plan, script, heads, plan.warm_seconds)
         _write(heads, _heads(plan, ""))
-        client, server = _children_cpu(), server_cpu()
+        client = _children_cpu()
+        meter.start()
         said = _run(plan, script, heads, plan.seconds)
-        client, server = _children_cpu() - client, server_cpu() - server
+        server = meter.stop()
+        client = _children_cpu() - client
     moved = 0 if plan.operation in ("LIST", "DELIMITER") else plan.size
     return Measured(
         requests=said["requests"],
@@ -88,7 +91,7 @@ def drive(plan: Plan, server_cpu: Callable[[], float]) -> Measured:
         p90_ms=said["p90"] / 1e3,
         p99_ms=said["p99"] / 1e3,
         client_cpu_seconds=client,
-        server_cpu_seconds=server,
+        server=server,
         client="wrk",
         acknowledged=_acknowledged(plan, said["issued"]),
     )
@@ -119,7 +122,7 @@ def _run(plan: Plan, script: Path, heads: Path, seconds: float) -> dict[str, Any
     threads = 2 if plan.connections >= 8 else 1
     size = plan.size if plan.operation == "PUT" else 0
     command = ["wrk", f"-t{threads}", f"-c{plan.connections}", f"-d{max(1, round(seconds))}s"]
-    url = f"http://{plan.target.authority}/"
+    url = f"{'https' if plan.target.tls else 'http'}://{plan.target.authority}/"
     passed = [str(heads), *map(str, (threads, size, STEP, SPAN)), str(plan.bodies)]
     ended = subprocess.run(
         [*command, "-s", str(script), url, "--", *passed],

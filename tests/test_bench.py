@@ -24,10 +24,11 @@ from bench.validity import parse_strace
 
 GET_4K = chosen("get-4k-c1")[0]
 QUIET = Calibration(1.4, 0.15)
+USED = processes.Used(0.5, 1 << 20, 1 << 25)
 
 
 def measured(per_second: float) -> Measured:
-    return Measured(int(per_second), 1.0, int(per_second) * 4096, 1, 2, 3, 0.1, 0.5, "own x1")
+    return Measured(int(per_second), 1.0, int(per_second) * 4096, 1, 2, 3, 0.1, USED, "own x1")
 
 
 def leg(server: str, per_second: float, calibration: Calibration = QUIET) -> Leg:
@@ -196,8 +197,8 @@ def test_a_server_must_be_given_as_a_known_name_and_a_path(given):
 
 
 def test_cells_are_chosen_by_pattern_and_a_pattern_without_a_cell_is_an_error():
-    assert [cell.name for cell in chosen("get-4k-*,put-64m-c1")] == [
-        "get-4k-c1", "get-4k-c32", "put-64m-c1",
+    assert [cell.name for cell in chosen("get-4k-c*2,put-64m-c1")] == [
+        "get-4k-c32", "put-64m-c1",
     ]  # fmt: skip
     assert chosen("*") == CELLS
     with pytest.raises(ValueError, match="get-5k"):
@@ -231,7 +232,6 @@ def test_a_process_name_may_hold_brackets_and_spaces():
 
 def test_our_own_tree_holds_us_and_costs_something():
     assert processes.tree(os.getpid())[0].pid == os.getpid()
-    assert processes.cpu_seconds(os.getpid()) > 0
     assert processes.rss_bytes(os.getpid()) > 1 << 20
 
 
