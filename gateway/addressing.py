@@ -65,7 +65,7 @@ def parse(
         headers=headers,
         body=body,
         bucket=bucket or None,
-        key=_checked(key or ""),
+        key=checked_key(key or ""),
         secure=secure,
         peer=peer,
         virtual_host=virtual is not None,
@@ -125,8 +125,11 @@ def _decode(raw: str) -> str:
         raise InvalidURI from error
 
 
-def _checked(key: str) -> str | None:
-    """``key`` as it may be. NUL would end it early in half the world's tools."""
+def checked_key(key: str) -> str | None:
+    """``key`` as it may be; ``None`` for an empty one. Raises ``InvalidURI``, ``KeyTooLongError``.
+
+    NUL would end it early in half the world's tools.
+    """
     if "\x00" in key:
         raise InvalidURI
     if len(key) > MAX_KEY_BYTES // 4 and (size := len(key.encode())) > MAX_KEY_BYTES:

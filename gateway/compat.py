@@ -66,6 +66,11 @@ class Compat:
     """ListBuckets without a signature is an empty list. test_list_buckets_anonymous,
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListBuckets.html"""
 
+    who_may_put_may_tag: bool = False
+    """x-amz-tagging and the tags of a form need no right of their own where an ACL opens a bucket.
+    test_post_object_tags_anonymous_request,
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
+
 
 AWS = Compat()
 NAMED = {"aws": AWS, "rgw": Compat(**{row.name: True for row in fields(Compat)})}

@@ -72,7 +72,9 @@ class Config:
     import_profile: str = row(
         "unixfs-v1-2025", "UnixFS profile of new buckets", one_of=PROFILES.keys()
     )
-    sigv2: bool = row(True, "verify SigV2 presigned URLs (boto3's default in us-east-1)")
+    sigv2: bool = row(
+        True, "verify SigV2 too: presigned URLs and forms (boto3's default in us-east-1), headers"
+    )
     compat: str = row(
         "aws",
         "aws or rgw: whose answer to give where ceph/s3-tests and AWS disagree",

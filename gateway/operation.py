@@ -21,7 +21,7 @@ from msgspec import Struct
 from gateway import access
 from gateway.access import Caller, Needs
 from gateway.config import Config
-from gateway.errors import InvalidRequest, MethodNotAllowed, PreconditionFailed, S3NotImplemented
+from gateway.errors import InvalidRequest, MethodNotAllowed
 from gateway.naming import key_bytes
 from gateway.policy.asks import Asks
 from gateway.policy.facts import Facts
@@ -113,6 +113,8 @@ class Operation:
     """May take long: answered 200 at once with white space until the document is ready."""
     repeats: bool = False
     """The same question gets the same answer while the store is the same (``remembered``)."""
+    form: bool = False
+    """What it asks for, and who asks, is in the fields of a form."""
 
     @property
     def selectors(self) -> int:
@@ -131,6 +133,7 @@ def operation(
     status: int = 200,
     slow: bool = False,
     repeats: bool = False,
+    form: bool = False,
 ) -> Operation:
     """One row, from AWS's request line; everything else is read off the handler."""
     method, _, uri = request_line.partition(" ")
@@ -151,6 +154,7 @@ def operation(
         status=status,
         slow=slow,
         repeats=repeats,
+        form=form,
     )
 
 
@@ -193,9 +197,8 @@ class Operations(tuple[Operation, ...]):
 def find(request: Request, operations: Sequence[Operation]) -> Operation:
     """The row for ``request``: of those it satisfies, the one with most selectors.
 
-    Raises ``S3NotImplemented`` for what AWS knows and no row serves (POST of a form included),
-    ``InvalidRequest`` when a header is missing, what ``refuse_subresources`` raises,
-    ``PreconditionFailed`` for a POST that is no form, ``MethodNotAllowed`` for other methods.
+    Raises ``S3NotImplemented`` for what AWS knows and no row serves, ``InvalidRequest`` when a
+    header is missing, what ``refuse_subresources`` raises, ``MethodNotAllowed`` for other methods.
     """
     table = operations if isinstance(operations, Operations) else Operations(operations)
     level = _level(request)
@@ -231,11 +234,4 @@ def _named(row: Operation, request: Request) -> bool:
 def _nothing(request: Request, level: str) -> Exception:
     """The error for a request that no row serves."""
     refuse_subresources(request, level, ())
-    if request.method == "POST" and level == "bucket":
-        if request.headers.get("x-amz-request-route") is not None:
-            return S3NotImplemented(Header="x-amz-request-route")
-        if (request.headers.get("content-type") or "").lower().startswith("multipart/form-data"):
-            return S3NotImplemented(Header="content-type")
-        condition = "Bucket POST must be of the enclosure-type multipart/form-data"
-        return PreconditionFailed(Condition=condition)
     return MethodNotAllowed(Method=request.method, ResourceType=level.upper())

@@ -11,7 +11,8 @@ from msgspec import Struct
 
 from gateway import access, addressing, bucket_cors, cors, naming, wire
 from gateway.auth.body import GuardedBody
-from gateway.auth.verify import Verified, verify
+from gateway.auth.form import read as read_form
+from gateway.auth.verify import Verified, verify, verify_form
 from gateway.bucket_cors import CorsConfiguration
 from gateway.config import Config
 from gateway.errors import (
@@ -26,6 +27,7 @@ from gateway.errors import (
 )
 from gateway.operation import Call, Operation, find, object_tags, refuse_unsupported
 from gateway.operations import OPERATIONS
+from gateway.operations.post import as_put
 from gateway.policy.asks import Asks, asks
 from gateway.policy.facts import Facts
 from gateway.remembered import Remembered, question
@@ -182,7 +184,13 @@ async def _answer(
     trace.operation = operation.name
     refuse_unsupported(request)
     now = gateway.clock()
-    verified = verify(request, gateway.keys, gateway.config, now)
+    if operation.form:
+        form = await read_form(request)
+        verified = verify_form(request, form, gateway.keys, gateway.config, now)
+        request = as_put(request, form)
+        refuse_unsupported(request)
+    else:
+        verified = verify(request, gateway.keys, gateway.config, now)
     trace.caller = verified.caller.id
     state = gateway.store.state() if operation.repeats else None
     asked = question(operation.name, trace.caller, request) if state is not None else None

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from hmac import compare_digest
 
+from msgspec.structs import replace
+
 from gateway import checksums
 from gateway.auth import declared as announcements
 from gateway.auth import payload
@@ -24,7 +26,7 @@ from gateway.errors import (
     MissingContentLength,
     XAmzContentSHA256Mismatch,
 )
-from gateway.request import RawBody, Request, WholeBody
+from gateway.request import Headers, RawBody, Request, WholeBody
 from store import digests
 from store.digests import Hasher
 from store.filling import After, Fill, poured
@@ -289,3 +291,12 @@ def guard(
         ),
         signer,
     )
+
+
+def guard_file(headers: Headers, file: RawBody, differences: Compat) -> GuardedBody:
+    """The file of a form, whose own framing tells its end; ``headers`` are made of its fields.
+
+    Raises as ``gateway.auth.declared.read``.
+    """
+    said = announcements.read(headers, None, checksums_of_body=True, differences=differences)
+    return GuardedBody(file, replace(said, size=None, delimited=True))

@@ -50,13 +50,18 @@ def read(headers: Headers, now: datetime) -> Claim:
             f'Invalid credential date "{scope.day}". This date is not the same as X-Amz-Date:'
             f' "{timestamp[:8]}".'
         )
+    check_skew(moment, timestamp, now)
+    return Claim(scope, signed_headers, signature, timestamp, payload.check(token))
+
+
+def check_skew(moment: datetime, said: str, now: datetime) -> None:
+    """Raises ``RequestTimeTooSkewed`` when the client's clock is too far from ours."""
     if abs(now - moment) > MAX_SKEW:
         raise RequestTimeTooSkewed(
-            RequestTime=timestamp,
+            RequestTime=said,
             ServerTime=format_extra(now),
             MaxAllowedSkewMilliseconds=int(MAX_SKEW.total_seconds() * 1000),
         )
-    return Claim(scope, signed_headers, signature, timestamp, payload.check(token))
 
 
 def malformed(detail: str, region: str | None = None) -> S3Error:
@@ -135,16 +140,17 @@ def _timestamp(headers: Headers) -> tuple[datetime, str]:
     text = headers.get("x-amz-date")
     if text is None:
         text = headers.get("date") or ""
-        http_date = _http_date(text)
-        if http_date:
-            return http_date, format_time(http_date)
+        moment = http_date(text)
+        if moment:
+            return moment, format_time(moment)
     moment = parse_time(text)
     if moment is None:
         raise AccessDenied("AWS authentication requires a valid Date or x-amz-date header")
     return moment, text
 
 
-def _http_date(text: str) -> datetime | None:
+def http_date(text: str) -> datetime | None:
+    """A date as HTTP has it, in UTC; ``None`` when it is none."""
     try:
         moment = parsedate_to_datetime(text)
     except ValueError:

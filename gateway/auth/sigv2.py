@@ -1,10 +1,10 @@
-"""Signature Version 2 in the query: ``?AWSAccessKeyId=…&Signature=…&Expires=…``.
+"""Signature Version 2: ``?AWSAccessKeyId=…&Signature=…&Expires=…``, ``Authorization: AWS id:sig``.
 
-boto3 still presigns so for a custom endpoint in us-east-1. The header form is not served.
+boto3 still presigns so for a custom endpoint in us-east-1, and signs its forms so.
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html
 
 V2 signs the path, a fixed list of subresources, ``x-amz-*``, Content-Type and Content-MD5; all
-other parameters may be added by anybody. So a URL naming a subresource outside that list is
+other parameters may be added by anybody. So a request naming a subresource outside that list is
 refused: it would turn a signed GetObject into another operation.
 """
 
@@ -16,7 +16,10 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from urllib.parse import unquote_to_bytes
 
-from gateway.auth.claim import format_extra
+from msgspec import Struct
+
+from gateway.auth.claim import format_extra, parse_time
+from gateway.auth.header import check_skew, http_date
 from gateway.errors import AccessDenied
 from gateway.request import Headers, Query, Request
 
@@ -89,8 +92,46 @@ UNSIGNED_SUBRESOURCES = frozenset(
 _epoch = re.compile(r"\d{1,11}", re.ASCII).fullmatch
 
 
-def check_window(query: Query, now: datetime) -> None:
-    """Raises ``AccessDenied`` when a parameter is missing, doubled or malformed, or too late."""
+class Claim(Struct, frozen=True):
+    """What a request says about its signer. Nothing is believed yet."""
+
+    key_id: str
+    signature: str
+    date: str
+    """The line of the string to sign that bounds it in time."""
+    in_query: bool
+
+    def __repr__(self) -> str:
+        """Without the signature."""
+        return f"Claim({self.key_id}, {self.date})"
+
+
+def in_header(headers: Headers) -> bool:
+    """There is a claim in an Authorization header, and it is of this version."""
+    scheme, _, parameters = (headers.get("authorization") or "").partition(" ")
+    return scheme == "AWS" and ":" in parameters
+
+
+def read(request: Request, now: datetime) -> Claim:
+    """The claim in the query, or in the header where ``in_header`` says so.
+
+    Raises ``AccessDenied`` (a parameter or date is missing, doubled or malformed, or too late; a
+    subresource that V2 does not sign), ``RequestTimeTooSkewed``.
+    """
+    if in_header(request.headers):
+        claim = _of_header(request.headers, now)
+    else:
+        claim = _of_query(request.query, now)
+    unsigned = sorted(UNSIGNED_SUBRESOURCES.intersection(request.query.names))
+    if unsigned:
+        raise AccessDenied(
+            "There were parameters present in the request which were not signed",
+            ParametersNotSigned=", ".join(unsigned),
+        )
+    return claim
+
+
+def _of_query(query: Query, now: datetime) -> Claim:
     names = [name for name, _ in query.pairs]
     if any(names.count(name) != 1 or not query[name] for name in PARAMETERS):
         raise AccessDenied(
@@ -105,29 +146,40 @@ def check_window(query: Query, now: datetime) -> None:
         raise AccessDenied(
             "Request has expired", Expires=format_extra(end), ServerTime=format_extra(now)
         )
-    unsigned = sorted(UNSIGNED_SUBRESOURCES.intersection(names))
-    if unsigned:
-        raise AccessDenied(
-            "There were parameters present in the request which were not signed",
-            ParametersNotSigned=", ".join(unsigned),
-        )
+    return Claim(query["AWSAccessKeyId"], query["Signature"], expires, in_query=True)
 
 
-def string_to_sign(request: Request) -> bytes:
-    """Method, the two content headers, Expires, ``x-amz-*`` headers and the resource, by lines."""
-    amz = _amz_headers(request)
+def _of_header(headers: Headers, now: datetime) -> Claim:
+    """``x-amz-date`` counts before ``Date``; it is signed among the headers, so its line is empty.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/RESTAuthentication.html#RESTAuthenticationTimeStamp
+    """
+    amz = headers.get("x-amz-date")
+    date = (headers.get("date") or "") if amz is None else amz
+    moment = http_date(date) or parse_time(date)
+    if moment is None or moment.timestamp() < 0:
+        raise AccessDenied("AWS authentication requires a valid Date or x-amz-date header")
+    check_skew(moment, date, now)
+    key_id, _, given = headers["authorization"].partition(" ")[2].strip().rpartition(":")
+    return Claim(key_id, given, date if amz is None else "", in_query=False)
+
+
+def string_to_sign(request: Request, claim: Claim) -> bytes:
+    """Method, the two content headers, the date, ``x-amz-*`` headers and the resource, by lines."""
+    query = _parameters(request.query) if claim.in_query else []
+    amz = _amz_headers(request.headers, query)
     lines = [
         request.method,
-        _header(request, "content-md5"),
-        _header(request, "content-type"),
-        request.query["Expires"],
+        _header(request.headers, query, "content-md5"),
+        _header(request.headers, query, "content-type"),
+        claim.date,
         *(f"{name}:{value}" for name, value in sorted(amz.items())),
     ]
     return "\n".join(lines).encode("latin-1") + b"\n" + _resource(request)
 
 
 def signature(secret: str, message: bytes) -> str:
-    """Base64 of HMAC-SHA1, the only digest V2 has in queries."""
+    """Base64 of HMAC-SHA1, the only digest V2 has here. Of a form, ``message`` is its policy."""
     return base64.b64encode(hmac.digest(secret.encode(), message, hashlib.sha1)).decode()
 
 
@@ -140,18 +192,18 @@ def _decoded(raw: str) -> str:
     return unquote_to_bytes(raw.encode("latin-1")).decode("latin-1") if "%" in raw else raw
 
 
-def _header(request: Request, name: str) -> str:
+def _header(headers: Headers, query: list[tuple[str, str]], name: str) -> str:
     """The header as sent; botocore's presigner puts what it signed into the query as well."""
-    sent = request.headers.get(name)
+    sent = headers.get(name)
     if sent is not None:
         return sent
-    return next((value for other, value in _parameters(request.query) if other == name), "")
+    return next((value for other, value in query if other == name), "")
 
 
-def _amz_headers(request: Request) -> dict[str, str]:
+def _amz_headers(headers: Headers, query: list[tuple[str, str]]) -> dict[str, str]:
     """All that arrived, unsigned ones too: those make the signature wrong, as they should."""
-    amz = _join(request.headers)
-    for name, value in _parameters(request.query):
+    amz = _join(headers)
+    for name, value in query:
         if name.startswith("x-amz-"):
             amz.setdefault(name, value.strip(" \t"))
     return amz

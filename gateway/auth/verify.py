@@ -4,7 +4,7 @@ Nobody is anonymous by failing: only a request that carries no sign of authentic
 Order: mechanism, claim (form, clock, region), signature, key, then the headers of the body.
 """
 
-from collections.abc import Iterator, Set
+from collections.abc import Callable, Iterator, Set
 from datetime import datetime
 from hmac import compare_digest
 from typing import Protocol
@@ -12,10 +12,11 @@ from typing import Protocol
 from msgspec import Struct
 
 from gateway.access import Caller
-from gateway.auth import canonical, header, payload, presigned, sigv2
+from gateway.auth import canonical, header, payload, post_policy, presigned, sigv2
 from gateway.auth.aws_chunked import ChunkSigner
-from gateway.auth.body import GuardedBody, guard
-from gateway.auth.claim import MAX_TOKEN, Claim
+from gateway.auth.body import GuardedBody, guard, guard_file
+from gateway.auth.claim import MAX_TOKEN, Claim, parse_scope
+from gateway.auth.form import SIGV2_FIELDS, SIGV4_FIELDS, Form, missing
 from gateway.config import Config
 from gateway.errors import (
     AccessDenied,
@@ -68,14 +69,10 @@ def verify(request: Request, keys: Keys, config: Config, now: datetime) -> Verif
         raise InvalidRequest("A request must have exactly one Host header")
     mechanisms = _mechanisms(request)
     if len(mechanisms) > 1:
-        raise InvalidArgument(
-            "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature"
-            " query string parameter or the Authorization header should be specified",
-            ArgumentName="Authorization",
-        )
+        raise _several()
     if not mechanisms:
         return Verified(Caller(None), guard(request, differences=config.differences))
-    if mechanisms[0] == "sigv2":
+    if mechanisms[0] == "sigv2" or sigv2.in_header(request.headers):
         return Verified(
             Caller(_sigv2(request, keys, config, now)),
             guard(request, differences=config.differences),
@@ -94,6 +91,74 @@ def verify(request: Request, keys: Keys, config: Config, now: datetime) -> Verif
     access_key, signer = _sigv4(request, claim, keys)
     return Verified(
         Caller(access_key), guard(request, claim.payload, signer, differences=config.differences)
+    )
+
+
+def verify_form(
+    request: Request, form: Form, keys: Keys, config: Config, now: datetime
+) -> Verified:
+    """Decide who sent a form, by its fields, and hold its file to what its policy allows.
+
+    A form without any field of a signature is anonymous; it has no policy to hold to.
+
+    Raises as ``verify``, and ``InvalidArgument`` (a field of a signature is missing),
+    ``InvalidPolicyDocument``.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-authentication-HTTPPOST.html
+    """
+    fields = form.fields
+    if "x-amz-security-token" in fields:
+        raise InvalidToken
+    v4 = not SIGV4_FIELDS.isdisjoint(fields)
+    v2 = not SIGV2_FIELDS.isdisjoint(fields)
+    if _mechanisms(request) or (v4 and v2):
+        raise _several()
+    if not v4 and not v2 and "policy" not in fields:
+        return Verified(Caller(None), guard_file(form.headers, form.file, config.differences))
+    access_key = _form_sigv4(fields, keys, config) if v4 else _form_sigv2(fields, keys, config)
+    policy = post_policy.read(fields["policy"])
+    policy.check(fields, request.bucket or "", now)
+    file = form.file.within(policy.least, policy.most)
+    return Verified(Caller(access_key), guard_file(form.headers, file, config.differences))
+
+
+def _form_sigv4(fields: dict[str, str], keys: Keys, config: Config) -> AccessKey:
+    for name in ("policy", *sorted(SIGV4_FIELDS)):
+        if name not in fields:
+            missing(name)
+    if fields["x-amz-algorithm"] != canonical.ALGORITHM:
+        raise InvalidArgument(
+            f'X-Amz-Algorithm only supports "{canonical.ALGORITHM}"', ArgumentName="x-amz-algorithm"
+        )
+    scope = parse_scope(fields["x-amz-credential"], _bad_credential)
+    if config.strict_region and scope.region != config.region:
+        raise _bad_credential(f"the region '{scope.region}' is wrong; expecting '{config.region}'")
+
+    def sign(secret: str, message: bytes) -> str:
+        return canonical.signing_key(scope.key_id, secret, scope.day, scope.region).sign(message)
+
+    return _signed(scope.key_id, fields["x-amz-signature"], fields["policy"].encode(), keys, sign)
+
+
+def _form_sigv2(fields: dict[str, str], keys: Keys, config: Config) -> AccessKey:
+    if not config.sigv2:
+        raise InvalidRequest(header.UNSUPPORTED_MECHANISM)
+    for name in ("AWSAccessKeyId", "policy", "signature"):
+        if name.lower() not in fields:
+            missing(name)
+    key_id, policy = fields["awsaccesskeyid"], fields["policy"].encode()
+    return _signed(key_id, fields["signature"], policy, keys, sigv2.signature)
+
+
+def _bad_credential(detail: str) -> S3Error:
+    text = f"Error parsing the X-Amz-Credential parameter; {detail}"
+    return InvalidArgument(text, ArgumentName="x-amz-credential")
+
+
+def _several() -> S3Error:
+    return InvalidArgument(
+        "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature"
+        " query string parameter or the Authorization header should be specified",
+        ArgumentName="Authorization",
     )
 
 
@@ -181,11 +246,17 @@ def _check_all_signed(names: Set[str], claim: Claim) -> None:
 def _sigv2(request: Request, keys: Keys, config: Config, now: datetime) -> AccessKey:
     if not config.sigv2:
         raise InvalidRequest(header.UNSUPPORTED_MECHANISM)
-    sigv2.check_window(request.query, now)
-    key_id, given = request.query["AWSAccessKeyId"], request.query["Signature"]
-    message = sigv2.string_to_sign(request)
+    claim = sigv2.read(request, now)
+    message = sigv2.string_to_sign(request, claim)
+    return _signed(claim.key_id, claim.signature, message, keys, sigv2.signature)
+
+
+def _signed(
+    key_id: str, given: str, message: bytes, keys: Keys, sign: Callable[[str, bytes], str]
+) -> AccessKey:
+    """The key, if it made the signature: ``sign`` takes its secret and the message."""
     access_key = _find(key_id, keys)
-    same = _same(sigv2.signature(access_key.secret if access_key else NO_SECRET, message), given)
+    same = _same(sign(access_key.secret if access_key else NO_SECRET, message), given)
     if access_key is None:
         raise InvalidAccessKeyId(AWSAccessKeyId=key_id)
     if not same:

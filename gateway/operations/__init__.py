@@ -51,6 +51,7 @@ from gateway.operations.policy import (
     get_bucket_policy_status,
     put_bucket_policy,
 )
+from gateway.operations.post import post_object
 from gateway.operations.public_access import (
     delete_public_access_block,
     get_public_access_block,
@@ -149,6 +150,7 @@ OPERATIONS = Operations(
         operation("PUT /{Bucket}/{Key+}", WRITE, copy_object, slow=True),
         operation("DELETE /{Bucket}/{Key+}", WRITE, delete_object, status=204),
         operation("POST /{Bucket}?delete", WRITE, delete_objects),
+        operation("POST /{Bucket}", WRITE, post_object, status=204, form=True),
         operation("PUT /{Bucket}/{Key+}?acl", Needs.PUT_ACP, put_object_acl),
         operation("GET /{Bucket}/{Key+}?acl", Needs.GET_ACP, get_object_acl),
         operation("PUT /{Bucket}/{Key+}?tagging", OWNER, put_object_tagging),

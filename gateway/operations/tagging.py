@@ -152,7 +152,7 @@ def may_tag(call: Call, tagging: str | None) -> None:
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html (s3:PutObjectTagging)
     """
-    if tagging is not None:
+    if tagging is not None and not call.config.differences.who_may_put_may_tag:
         key = call.request.key
         call.allow(Needs.OWNER, call.bucket, "s3:PutObjectTagging", key=key)
 

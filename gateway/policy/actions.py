@@ -60,6 +60,7 @@ _OTHER_NAMES = {
     "ListObjects": "ListBucket",
     "ListObjectsV2": "ListBucket",
     "ListParts": "ListMultipartUploadParts",
+    "PostObject": "PutObject",
     "PutBucketAccelerateConfiguration": "PutAccelerateConfiguration",
     "PutBucketAnalyticsConfiguration": "PutAnalyticsConfiguration",
     "PutBucketCors": "PutBucketCORS",
@@ -98,7 +99,7 @@ ACTIONS = {
     name: f"s3:{action}"
     for name, action in ({name: name for name in _SAME_NAMES.split()} | _OTHER_NAMES).items()
 }
-"""Operation to action, for every operation of AWS's model."""
+"""Operation to action, for every operation of AWS's model and POST of a form."""
 
 _OF_A_VERSION = {
     "s3:DeleteObject": "s3:DeleteObjectVersion",
@@ -142,7 +143,7 @@ _BY_HEADER = {
     "x-amz-object-lock-retain-until-date": "s3:PutObjectRetention",
     "x-amz-object-lock-legal-hold": "s3:PutObjectLegalHold",
 }
-_MAKES_AN_OBJECT = frozenset({"PutObject", "CopyObject", "CreateMultipartUpload"})
+_MAKES_AN_OBJECT = frozenset({"PutObject", "PostObject", "CopyObject", "CreateMultipartUpload"})
 
 
 def needed(operation: str, headers: Mapping[str, str], version: bool) -> tuple[str, ...]:

@@ -96,7 +96,10 @@ def _arn(facts: Facts) -> str | None:
 def _auth_type(facts: Facts) -> str | None:
     if not facts.key_id:
         return None
-    return "REST-HEADER" if "authorization" in facts.request.headers else "REST-QUERY-STRING"
+    if "authorization" in facts.request.headers:
+        return "REST-HEADER"
+    in_query = "X-Amz-Algorithm" in facts.request.query or "Signature" in facts.request.query
+    return "REST-QUERY-STRING" if in_query else "POST"
 
 
 def _signature_version(facts: Facts) -> str | None:

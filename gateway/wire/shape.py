@@ -124,20 +124,27 @@ class Shape:
 
     ``root``: the XML root element, where the body is an XML document made of several members.
     ``malformed``: the error for a document of this shape that cannot be read.
+    ``namespace``: a document of this shape is in that of S3.
     """
 
     root: ClassVar[str | None] = None
     malformed: ClassVar[type[S3Error]] = MalformedXML
+    namespace: ClassVar[bool] = True
     wire_members: ClassVar[tuple[Member, ...]] = ()
 
     def __init_subclass__(
-        cls, root: str | None = None, malformed: type[S3Error] | None = None, **kwargs: Any
+        cls,
+        root: str | None = None,
+        malformed: type[S3Error] | None = None,
+        namespace: bool = True,
+        **kwargs: Any,
     ) -> None:
         super().__init_subclass__(**kwargs)
         if root is not None:
             cls.root = root
         if malformed is not None:
             cls.malformed = malformed
+        cls.namespace = namespace
         # Frozen for the type checker only: assigning through the run-time check makes each of the
         # 1,000 items of a page three times as dear.
         dataclass(kw_only=True, unsafe_hash=True)(cls)

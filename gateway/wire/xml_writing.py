@@ -54,8 +54,9 @@ def _escape_attribute(text: str) -> str:
 
 
 def document(shape: Shape, root: str) -> bytes:
-    """``shape`` as a whole document in the S3 namespace."""
-    parts = [f'{PROLOG}<{root} xmlns="{NAMESPACE}">'.encode()]
+    """``shape`` as a whole document, in the S3 namespace unless its shape is in none."""
+    space = f' xmlns="{NAMESPACE}"' if shape.namespace else ""
+    parts = [f"{PROLOG}<{root}{space}>".encode()]
     for get, column in _children(type(shape)):
         value = get(shape)
         if isinstance(value, Written):

@@ -309,7 +309,7 @@ def test_every_operation_is_what_boto3_expects(s3, bucket, story):
 
 
 CONFIGURATION = frozenset(
-    {"cors", "defaults", "ownership", "policy", "public_access", "tagging", "unconfigured"}
+    {"cors", "defaults", "ownership", "policy", "post", "public_access", "tagging", "unconfigured"}
 )
 """Modules of operations that boto3 proves in ``tests/gateway/operations``, each in its own file."""
 

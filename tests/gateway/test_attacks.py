@@ -550,16 +550,24 @@ FORMS = {
 }
 
 
+FORM_REFUSALS = {
+    "MethodNotAllowed",  # not to a bucket
+    "MalformedPOSTRequest",
+    "MaxPostPreDataLengthExceededError",
+    "InvalidArgument",
+}
+
+
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
-def test_row_78_a_form_is_refused_without_being_read(gateway, new_bucket, s3, form):
+def test_row_78_a_form_is_refused_without_being_held(gateway, new_bucket, s3, form):
     bucket = new_bucket(ACL="public-read-write")
     started = time.monotonic()
     for target in (f"/{bucket}", f"/{bucket}/k", "/"):
         status, _, body = raw(
             gateway, "POST", target, form, Content_Type="multipart/form-data; boundary=b"
         )
-        assert status in (400, 405, 412, 501)
-        assert code(body) in ("NotImplemented", "MethodNotAllowed")
+        assert status in (400, 405)
+        assert code(body) in FORM_REFUSALS
     assert time.monotonic() - started < 3
     assert keys(s3, bucket) == []
 

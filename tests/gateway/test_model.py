@@ -30,7 +30,8 @@ from tests.gateway.aws_model import (
     theirs,
 )
 
-SERVED = {row.name for row in OPERATIONS}
+MODELLED = [row for row in OPERATIONS if row.name in MODEL.operation_names]
+SERVED = {row.name for row in MODELLED}
 UNSERVED = sorted(set(MODEL.operation_names) - SERVED)
 PATHS = {"service": "/", "bucket": "/bucket", "object": "/bucket/key"}
 
@@ -57,7 +58,11 @@ IGNORED = {
 """Header members of inputs that neither a shape has nor the fence refuses, and why that is so."""
 READ_WITH_THE_BODY = frozenset(checksums.HEADERS)
 
-rows = pytest.mark.parametrize("row", OPERATIONS, ids=lambda row: row.name)
+rows = pytest.mark.parametrize("row", MODELLED, ids=lambda row: row.name)
+
+
+def test_only_forms_are_not_in_the_model():
+    assert {row.name for row in OPERATIONS} - SERVED == {"PostObject"}
 
 
 @rows
@@ -77,7 +82,7 @@ def test_shapes_have_the_members_of_the_model(row: Operation):
 
 
 def test_every_deviation_is_one():
-    found = {deviation(path) for row in OPERATIONS for path, _ in differences(row)}
+    found = {deviation(path) for row in MODELLED for path, _ in differences(row)}
 
     assert found >= set(DEVIATIONS)
 
@@ -160,6 +165,11 @@ def test_what_is_not_served_is_not_implemented(name: str):
 
     if name in SAME_REQUEST:
         assert find(request, OPERATIONS).name == SAME_REQUEST[name]
+        return
+    if name == "WriteGetObjectResponse":  # the one that is known by a header field alone
+        assert find(request, OPERATIONS).name == "PostObject"
+        with pytest.raises(S3NotImplemented):
+            refuse_unsupported(request)
         return
     with pytest.raises(S3NotImplemented):
         find(request, OPERATIONS)

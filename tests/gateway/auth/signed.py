@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from unittest import mock
 from urllib.parse import unquote, urlsplit
 
-from botocore.auth import HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth
+from botocore.auth import HmacV1Auth, HmacV1QueryAuth, S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
@@ -151,4 +151,19 @@ def presign_v2(
     aws = AWSRequest(method=method, url=url, headers=headers or {}, auth_path=auth_path)
     with mock.patch("botocore.auth.time", SimpleNamespace(time=NOW.timestamp)):
         HmacV1QueryAuth(CREDENTIALS, expires=expires).add_auth(aws)
+    return aws
+
+
+def sign_v2(
+    method: str = "GET",
+    url: str = "http://gw.test:9000/b/k",
+    headers: dict[str, str] | None = None,
+    *,
+    auth_path: str | None = None,
+) -> AWSRequest:
+    """A request with a SigV2 Authorization header made by botocore."""
+    aws = AWSRequest(method=method, url=url, headers=headers or {}, auth_path=auth_path)
+    stamp = "Fri, 24 May 2013 00:00:00 GMT"
+    with mock.patch("botocore.auth.formatdate", return_value=stamp):
+        HmacV1Auth(CREDENTIALS).add_auth(aws)
     return aws

@@ -48,7 +48,7 @@ def test_a_request_without_any_sign_of_authentication_is_anonymous():
         ("AWS4-HMAC-SHA256", "AuthorizationHeaderMalformed", 400),
         ("nonsense", "InvalidArgument", 400),
         ("AWS HAHAHA", "InvalidArgument", 400),
-        ("AWS AKIA:c2lnbmF0dXJl", "InvalidRequest", 400),
+        ("AWS AKIA:c2lnbmF0dXJl", "AccessDenied", 403),
         ("AWS4-HMAC-SHA1 Credential=x, SignedHeaders=host, Signature=y", "InvalidRequest", 400),
         ("AWS4-ECDSA-P256-SHA256 Credential=x, Signature=y", "InvalidRequest", 400),
         ("aws4-hmac-sha256 Credential=x, Signature=y", "InvalidArgument", 400),
@@ -62,9 +62,11 @@ def test_a_broken_or_unknown_authorization_is_never_anonymous(value, code, statu
     assert (refused.code, refused.status) == (code, status)
 
 
-def test_a_sigv2_authorization_header_is_refused_in_aws_words():
-    refused = refusal(request("GET", "/b/k", {**HOST, "authorization": "AWS AKIA:c2ln"}))
+def test_a_sigv2_authorization_header_can_be_refused_in_aws_words():
+    asked = request("GET", "/b/k", {**HOST, "authorization": "AWS AKIA:c2ln"})
+    refused = refusal(asked, sigv2=False)
 
+    assert (refused.code, refused.status) == ("InvalidRequest", 400)
     assert refused.text == (
         "The authorization mechanism you have provided is not supported."
         " Please use AWS4-HMAC-SHA256."
