@@ -32,6 +32,10 @@ class Compat:
     """InvalidTag, not BadRequest. test_put_excess_tags,
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html"""
 
+    object_tags_are_sorted: bool = False
+    """By key, not as they were given. test_put_obj_with_tags,
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html"""
+
     unreadable_checksum_is_bad_digest: bool = False
     """BadDigest, not InvalidRequest. test_object_checksum_sha256,
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/checking-object-integrity-upload.html"""

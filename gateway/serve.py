@@ -9,7 +9,7 @@ from itertools import chain
 
 from msgspec import Struct
 
-from gateway import access, addressing, bucket_cors, cors, naming, wire
+from gateway import access, addressing, bucket_cors, bucket_payment, cors, naming, wire
 from gateway.auth.body import GuardedBody
 from gateway.auth.form import read as read_form
 from gateway.auth.verify import Verified, verify, verify_form
@@ -205,11 +205,12 @@ async def _answer(
 
 
 def _steady(bucket: Bucket | None) -> bool:
-    """Neither the time nor where a request comes from makes a difference to its answer."""
+    """Its answer is the same at any time, from anywhere, whoever agrees to pay."""
     return (
         bucket is not None
         and not access.has_policy(bucket)
         and bucket_cors.CONFIG not in bucket.config
+        and bucket_payment.CONFIG not in bucket.config
     )
 
 
@@ -237,6 +238,12 @@ async def _made(
     )
     if bucket is not None and bucket_cors.CONFIG in bucket.config and not extra:
         extra.append(cors.VARY)  # a shared cache must not give this to a browser
+    if (
+        bucket is not None
+        and bucket_payment.CONFIG in bucket.config
+        and bucket_payment.requester_pays(bucket, verified.caller, request)
+    ):
+        extra.append(bucket_payment.CHARGED)
     document = b""
     if wire.reads_document(operation.input):
         large = operation.name in LARGE_DOCUMENTS

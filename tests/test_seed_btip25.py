@@ -199,7 +199,7 @@ def test_a_bucket_is_made_under_the_root_of_its_key(server, s3, bucket):
         ("put_object_legal_hold", {"Key": "k", "LegalHold": {"Status": "ON"}}),
         ("delete_bucket_website", {}),
         ("delete_bucket_replication", {}),
-        ("put_bucket_request_payment", {"RequestPaymentConfiguration": {"Payer": "Requester"}}),
+        ("put_object_lock_configuration", {"ObjectLockConfiguration": {}}),
     ],
 )
 def test_defect_1_a_subresource_never_becomes_the_plain_verb(s3, bucket, call, asked):

@@ -1,26 +1,16 @@
-"""What is so of every bucket: who pays, no acceleration, no log, no notification, empty lists.
+"""Who pays; and what is so of every bucket: no acceleration, no log, no notification, empty lists.
 
-To change it is NotImplemented.
+To change the latter is NotImplemented.
 """
 
-from enum import StrEnum
 from typing import Annotated
 
-from gateway.errors import NoSuchKey, S3NotImplemented
+from gateway.bucket_payment import CONFIG, Payer, RequestPaymentConfiguration, payer
+from gateway.errors import NoSuchKey
 from gateway.operation import Call
 from gateway.operations.view import current
+from gateway.wire.kept import keep
 from gateway.wire.shape import Label, Payload, Query, Shape
-
-
-class Payer(StrEnum):
-    REQUESTER = "Requester"
-    BUCKET_OWNER = "BucketOwner"
-
-
-class RequestPaymentConfiguration(Shape):
-    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_RequestPaymentConfiguration.html"""
-
-    payer: Payer
 
 
 class PutBucketRequestPaymentInput(Shape):
@@ -35,12 +25,12 @@ class PutBucketRequestPaymentOutput(Shape):
 async def put_bucket_request_payment(
     call: Call, ask: PutBucketRequestPaymentInput
 ) -> PutBucketRequestPaymentOutput:
-    """Let the bucket's owner pay, as ever. Raises ``S3NotImplemented`` for anybody else.
+    """Say who pays: with ``Requester`` others must agree to, in each request.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketRequestPayment.html
     """
-    if ask.request_payment_configuration.payer is not Payer.BUCKET_OWNER:
-        raise S3NotImplemented("Only the owner of a bucket pays for requests.")
+    document = keep(ask.request_payment_configuration)
+    await call.store.set_bucket_config(call.bucket, CONFIG, document)
     return PutBucketRequestPaymentOutput()
 
 
@@ -53,11 +43,11 @@ class GetBucketRequestPaymentOutput(Shape, root="RequestPaymentConfiguration"):
 
 
 async def get_bucket_request_payment(call: Call, ask: Asks) -> GetBucketRequestPaymentOutput:
-    """The bucket's owner pays.
+    """Who pays: the bucket's owner, unless it was said otherwise.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketRequestPayment.html
     """
-    return GetBucketRequestPaymentOutput(payer=Payer.BUCKET_OWNER)
+    return GetBucketRequestPaymentOutput(payer=payer(call.bucket))
 
 
 class GetBucketAccelerateConfigurationOutput(Shape, root="AccelerateConfiguration"):

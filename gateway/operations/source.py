@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Annotated, NamedTuple
 from urllib.parse import unquote_to_bytes
 
-from gateway import conditions
+from gateway import bucket_payment, conditions
 from gateway.access import Needs
 from gateway.conditions import Conditions
 from gateway.errors import AccessDenied, InvalidArgument, NoSuchBucket, NoSuchKey
@@ -78,6 +78,8 @@ def readable(call: Call, ask: Source) -> Entry:
         raise NoSuchBucket(BucketName=wanted.bucket)
     entry = call.store.entry(bucket, key_bytes(wanted.key))
     action = "s3:GetObject" if wanted.version_id is None else "s3:GetObjectVersion"
+    if bucket_payment.CONFIG in bucket.config:
+        bucket_payment.requester_pays(bucket, call.caller, call.request)
     call.allow(Needs.GET, bucket, action, key=wanted.key, entry=entry)
     if not is_owner(bucket.owner, ask.expected_source_bucket_owner):
         raise AccessDenied

@@ -120,8 +120,10 @@ async def get_object_tagging(call: Call, ask: GetObjectTaggingInput) -> GetObjec
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html
     """
-    entry = current(call, ask.key, ask.version_id)
-    return GetObjectTaggingOutput(tag_set=tags.elements(entry.attributes.tags))
+    given = current(call, ask.key, ask.version_id).attributes.tags
+    if call.config.differences.object_tags_are_sorted:
+        given = dict(sorted(given.items()))
+    return GetObjectTaggingOutput(tag_set=tags.elements(given))
 
 
 class DeleteObjectTaggingInput(Shape):

@@ -98,6 +98,12 @@ def test_eleven_tags(s3, answers):
     assert refusal(s3.put_object, **asked, Tagging=header) == expected
 
 
+def test_the_order_of_tags(s3, answers):
+    s3.put_object(Bucket="compat", Key="tagged", Tagging="foo=bar&bar")
+    shown = s3.get_object_tagging(Bucket="compat", Key="tagged")["TagSet"]
+    assert [tag["Key"] for tag in shown] == answers(["foo", "bar"], ["bar", "foo"])
+
+
 def test_a_checksum_that_cannot_be_one(s3, answers):
     asked = {"Bucket": "compat", "Key": "sum", "Body": BODY, "ChecksumSHA256": "bad"}
     assert refusal(s3.put_object, **asked) == (400, answers("InvalidRequest", "BadDigest"))

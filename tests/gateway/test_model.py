@@ -52,7 +52,7 @@ IGNORED = {
     **{f"x-amz-grant-{name}": "read with the ACL" for name in GRANTS},
     "x-amz-object-annotation-directive": "objects have no annotations",
     "x-amz-optional-object-attributes": "nothing is ever restored from an archive",
-    "x-amz-request-payer": "nobody pays",
+    "x-amz-request-payer": "read before the operation, with the rights",
     "x-amz-sdk-checksum-algorithm": "read with the body",
 }
 """Header members of inputs that neither a shape has nor the fence refuses, and why that is so."""

@@ -54,17 +54,6 @@ def test_what_is_so_of_every_bucket(call, answer, bucket, s3):
     assert said == answer
 
 
-def test_nobody_but_the_owner_pays(bucket, s3):
-    def pay(payer: str) -> dict:
-        return {"Bucket": bucket, "RequestPaymentConfiguration": {"Payer": payer}}
-
-    s3.put_bucket_request_payment(**pay("BucketOwner"))
-    put = s3.put_bucket_request_payment
-    assert refusal(put, **pay("Requester")) == (501, "NotImplemented")
-    assert refusal(put, **pay("Nobody")) == (400, "MalformedXML")
-    assert s3.get_bucket_request_payment(Bucket=bucket)["Payer"] == "BucketOwner"
-
-
 def test_no_object_has_a_torrent(bucket, s3, stranger):
     s3.put_object(Bucket=bucket, Key="key")
     for key in ("key", "missing"):
