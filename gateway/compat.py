@@ -75,6 +75,15 @@ class Compat:
     test_post_object_tags_anonymous_request,
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
 
+    grants_to_groups_come_first: bool = False
+    """An ACL is shown with them before those to keys, the owner's too. test_bucket_acl_canned,
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketAcl.html"""
+
+    acl_counts_for_policy_status: bool = False
+    """A bucket is public by its ACL too, not by its policy alone.
+    test_get_public_acl_bucket_policy_status,
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketPolicyStatus.html"""
+
 
 AWS = Compat()
 NAMED = {"aws": AWS, "rgw": Compat(**{row.name: True for row in fields(Compat)})}

@@ -79,7 +79,7 @@ async def get_bucket_acl(call: Call, ask: GetBucketAclInput) -> GetBucketAclOutp
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketAcl.html
     """
     holder, acl = holding(call.bucket, None, call.config)
-    return GetBucketAclOutput(owner=owner(holder), grants=grants(acl, holder, holder))
+    return GetBucketAclOutput(owner=owner(holder), grants=grants(acl, holder, holder, call.config))
 
 
 class PutObjectAclInput(Shape):
@@ -135,7 +135,7 @@ async def get_object_acl(call: Call, ask: GetObjectAclInput) -> GetObjectAclOutp
     """
     entry = current(call, ask.key, ask.version_id)
     holder, acl = holding(call.bucket, entry, call.config)
-    shown = grants(acl, holder, call.bucket.owner)
+    shown = grants(acl, holder, call.bucket.owner, call.config)
     return GetObjectAclOutput(owner=owner(holder), grants=shown)
 
 

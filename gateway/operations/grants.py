@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Annotated
 
+from gateway.config import Config
 from gateway.errors import (
     AccessDenied,
     InvalidArgument,
@@ -166,12 +167,12 @@ def _by_email(call: Call, address: str) -> str:
     raise UnresolvableGrantByEmailAddress
 
 
-def grants(acl: Acl, owner_key: str, bucket_owner: str) -> tuple[Grant, ...]:
+def grants(acl: Acl, owner_key: str, bucket_owner: str, config: Config) -> tuple[Grant, ...]:
     """An ACL as the grants it stands for, the owner's first."""
-    return tuple(
-        Grant(grantee=_grantee(each), permission=each.permission)
-        for each in acl.all(owner_key, bucket_owner)
-    )
+    shown = acl.all(owner_key, bucket_owner)
+    if config.differences.grants_to_groups_come_first:
+        shown = tuple(sorted(shown, key=lambda each: each.group == ""))
+    return tuple(Grant(grantee=_grantee(each), permission=each.permission) for each in shown)
 
 
 def _grantee(grant: records.Grant) -> Grantee:

@@ -119,7 +119,7 @@ class GetBucketPolicyStatusOutput(Shape):
 async def get_bucket_policy_status(
     call: Call, ask: GetBucketPolicyStatusInput
 ) -> GetBucketPolicyStatusOutput:
-    """Whether the bucket is public: by its policy or its ACL, as far as they are not blocked.
+    """Whether the bucket is public by its policy, as far as that is not blocked.
 
     A bucket without a policy has a status, too.
 
@@ -132,8 +132,10 @@ def _open(call: Call) -> bool:
     bucket, blocked = call.bucket, blocks(call.bucket.config)
     if call.config.block_public:
         return False
-    if holding(bucket, None, call.config)[1].public and not blocked.ignore_public_acls:
-        return True
+    if call.config.differences.acl_counts_for_policy_status and not blocked.ignore_public_acls:
+        _, acl = holding(bucket, None, call.config)
+        if acl.public:
+            return True
     document = bucket.config.get(CONFIG)
     if document is None or blocked.restrict_public_buckets:
         return False

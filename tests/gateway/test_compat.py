@@ -170,3 +170,31 @@ def test_whose_buckets_nobody_has(both, answers):
 
 def test_both_say_who_an_owner_is(s3):
     assert s3.list_buckets()["Owner"]["DisplayName"]
+
+
+@pytest.mark.parametrize("acl", ["public-read", "authenticated-read"])
+def test_in_which_order_an_acl_is_shown(acl, s3, answers):
+    s3.put_object(Bucket="compat", Key="open", ACL=acl)
+    s3.put_bucket_acl(Bucket="compat", ACL=acl)
+    for shown in (
+        s3.get_object_acl(Bucket="compat", Key="open"),
+        s3.get_bucket_acl(Bucket="compat"),
+    ):
+        types = [grant["Grantee"]["Type"] for grant in shown["Grants"]]
+        assert types == answers(["CanonicalUser", "Group"], ["Group", "CanonicalUser"])
+    s3.put_bucket_acl(Bucket="compat", ACL="private")
+
+
+def test_whether_an_acl_makes_a_bucket_public(s3, answers):
+    def status() -> bool:
+        return s3.get_bucket_policy_status(Bucket="compat")["PolicyStatus"]["IsPublic"]
+
+    block = {"IgnorePublicAcls": True}
+    for acl in ("public-read", "authenticated-read"):
+        s3.put_bucket_acl(Bucket="compat", ACL=acl)
+        assert status() is answers(False, True)
+        s3.put_public_access_block(Bucket="compat", PublicAccessBlockConfiguration=block)
+        assert status() is False
+        s3.delete_public_access_block(Bucket="compat")
+    s3.put_bucket_acl(Bucket="compat", ACL="private")
+    assert status() is False

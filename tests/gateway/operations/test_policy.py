@@ -123,10 +123,6 @@ def test_the_status_says_whether_it_is_public(bucket, s3, let, principal, public
     assert status() is public
 
 
-def test_a_public_acl_makes_the_status_public(public_bucket, s3):
-    assert s3.get_bucket_policy_status(Bucket=public_bucket)["PolicyStatus"]["IsPublic"] is True
-
-
 # --- what it means -------------------------------------------------------------------------------
 
 
