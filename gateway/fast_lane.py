@@ -64,7 +64,7 @@ class SmallBody:
         self.received = 0
 
     def whole(self, most: int) -> bytes | None:
-        """See ``gateway.request.WholeBody``."""
+        """A ``store.filling.TakeWhole``."""
         if len(self._data) > most:
             return None
         self.received = len(self._data)

@@ -128,6 +128,8 @@ def user_metadata(given: Mapping[str, str], reserved: Iterable[str] = ()) -> dic
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
     """
+    if not given:
+        return {}
     hidden = {name.lower() for name in reserved}
     kept = {name.lower(): value for name, value in given.items() if name.lower() not in hidden}
     size = sum(len(key_bytes(name)) + len(key_bytes(value)) for name, value in kept.items())

@@ -5,23 +5,18 @@ ways is the commonest breach of S3 servers).
 """
 
 from collections.abc import AsyncIterator, KeysView, Mapping
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from msgspec import Struct
 
 
 class RawBody(Protocol):
-    """The body as it comes off the wire: HTTP framing removed, nothing else."""
+    """The body as it comes off the wire: HTTP framing removed, nothing else.
+
+    It may have ``whole``, a ``store.filling.TakeWhole``.
+    """
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
-
-
-@runtime_checkable
-class WholeBody(Protocol):
-    """A ``RawBody`` that has all come in."""
-
-    def whole(self, most: int) -> bytes | None:
-        """All of it, once, instead of iterating over it; ``None``: it is more than ``most``."""
 
 
 class Headers:

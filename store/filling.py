@@ -12,6 +12,10 @@ Fill = Callable[[memoryview], Awaitable[int]]
 """Puts the next bytes of a body into the view and says how many: fewer than fit only at the end,
 none after it. Raises as iterating over the body does. Cancelled, it has let go of the view."""
 
+TakeWhole = Callable[[int], bytes | None]
+"""``whole`` of a body that may be there already: all of it, instead of iterating over it. ``None``:
+it is not all there, or more than so many bytes, and must be iterated over."""
+
 _PEEK_BYTES = 4096
 
 
@@ -27,15 +31,6 @@ class Filling(Protocol):
         """
 
     async def fill(self, into: memoryview) -> int: ...
-
-
-@runtime_checkable
-class Whole(Protocol):
-    """A ``Body`` that may have come in as a whole already."""
-
-    def whole(self, most: int) -> bytes | None:
-        """All of it, instead of iterating over it; ``None``: it is not all there, or it is
-        more than ``most`` bytes, and must be iterated over."""
 
 
 class After:

@@ -8,7 +8,7 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
 from store import digests
-from store.filling import Filling, Source, Whole, poured
+from store.filling import Filling, Source, TakeWhole, poured
 from store.intake import SMALL_BYTES, Intake
 from store.records import Body, Staged
 from store.segments import Segments
@@ -58,9 +58,8 @@ async def stage(
 
 def stage_at_once(body: Body, profile: Profile, settings: Settings) -> Staged | None:
     """As ``stage``, for a small body that is there; ``None``: it must be waited for."""
-    if not isinstance(body, Whole):
-        return None
-    data = body.whole(min(settings.inline_bytes, SMALL_BYTES))
+    take: TakeWhole | None = getattr(body, "whole", None)  # a Protocol's isinstance takes 5 us
+    data = take(min(settings.inline_bytes, SMALL_BYTES)) if take is not None else None
     if data is None:
         return None
     staged = _hashed(data, body.digests, profile)

@@ -26,10 +26,10 @@ from gateway.errors import (
     MissingContentLength,
     XAmzContentSHA256Mismatch,
 )
-from gateway.request import Headers, RawBody, Request, WholeBody
+from gateway.request import Headers, RawBody, Request
 from store import digests
 from store.digests import Hasher
-from store.filling import After, Fill, poured
+from store.filling import After, Fill, TakeWhole, poured
 
 FRAMED_BYTES = 256 * 1024
 """How much of an aws-chunked body is unframed at a time."""
@@ -124,8 +124,9 @@ class GuardedBody:
         self._end()
 
     def whole(self, most: int) -> bytes | None:
-        """See ``store.filling.Whole``. Raises as iterating does."""
-        data = self._raw.whole(most) if isinstance(self._raw, WholeBody) else None
+        """A ``store.filling.TakeWhole``. Raises as iterating does."""
+        take: TakeWhole | None = getattr(self._raw, "whole", None)
+        data = take(most) if take is not None else None
         if data is None:
             return None
         if self._frames is not None:

@@ -158,9 +158,10 @@ def attributes(said: Content, acl: Acl | None, config: Config) -> Attributes:
         if (value := getattr(said, name)) is not None
     }
     # aws-chunked is how the body was sent, not what it is.
-    encoding = content_encoding_without_chunked(headers.pop("content-encoding", ""))
-    if encoding:
-        headers["content-encoding"] = encoding
+    if "content-encoding" in headers:
+        encoding = content_encoding_without_chunked(headers.pop("content-encoding"))
+        if encoding:
+            headers["content-encoding"] = encoding
     headers["content-type"] = said.content_type or DEFAULT_CONTENT_TYPE
     return Attributes(
         headers=headers | placement(said),
