@@ -39,11 +39,15 @@ MAX_FILENAME = 1024
 SIGV4_FIELDS = frozenset({"x-amz-algorithm", "x-amz-credential", "x-amz-date", "x-amz-signature"})
 SIGV2_FIELDS = frozenset({"awsaccesskeyid", "signature"})
 
-_NO_HEADERS = SIGV4_FIELDS | {
-    "x-amz-content-sha256",  # These three are about a body on the wire, which a form's file is not.
-    "x-amz-decoded-content-length",
-    "x-amz-trailer",
-}
+_NO_HEADERS = frozenset(
+    {
+        "x-amz-content-sha256",  # These are about a body on the wire, which a form's file is not.
+        "x-amz-decoded-content-length",
+        "x-amz-trailer",
+        "x-amz-credential",
+        "x-amz-signature",
+    }
+)
 _PLAIN_HEADERS = frozenset(
     {
         "cache-control",
@@ -60,6 +64,7 @@ _PLAIN_HEADERS = frozenset(
 )
 _OF_THE_POST = frozenset({"host", "origin", "referer", "user-agent"})
 """Header fields of the POST that are kept: about the client, not about the object."""
+_header_name = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+", re.ASCII).fullmatch
 _NO_HEADER_VALUE = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -187,7 +192,7 @@ def _headers(request: Request, fields: dict[str, str]) -> Headers:
         header = "x-amz-acl" if name == "acl" else name
         if header in _NO_HEADERS or not (header in _PLAIN_HEADERS or header.startswith("x-amz-")):
             continue
-        if not name.isascii() or _NO_HEADER_VALUE.search(name + value):
+        if not _header_name(name) or _NO_HEADER_VALUE.search(value):
             raise InvalidArgument(ArgumentName=name, ArgumentValue=value)
         size += len(header) + len(raw := value.encode())
         if size > HEADER_BYTES:

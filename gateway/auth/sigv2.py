@@ -108,8 +108,8 @@ class Claim(Struct, frozen=True):
 
 def in_header(headers: Headers) -> bool:
     """There is a claim in an Authorization header, and it is of this version."""
-    scheme, _, parameters = (headers.get("authorization") or "").partition(" ")
-    return scheme == "AWS" and ":" in parameters
+    said = headers.get("authorization")
+    return said is not None and said.startswith("AWS ") and ":" in said
 
 
 def read(request: Request, now: datetime) -> Claim:

@@ -107,6 +107,8 @@ def _signature_version(facts: Facts) -> str | None:
         return None
     request = facts.request
     v4 = (request.headers.get("authorization") or "").startswith("AWS4-")
+    if _auth_type(facts) == "POST":  # a form's fields are its headers, verified like its signature
+        v4 = "x-amz-algorithm" in request.headers
     return "AWS4-HMAC-SHA256" if v4 or "X-Amz-Algorithm" in request.query else "AWS"
 
 

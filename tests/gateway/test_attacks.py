@@ -572,6 +572,25 @@ def test_row_78_a_form_is_refused_without_being_held(gateway, new_bucket, s3, fo
     assert keys(s3, bucket) == []
 
 
+def test_row_78_the_file_of_a_form_is_not_held(process):
+    large = 96 * MIB
+    start = b'--b\r\nContent-Disposition: form-data; name="key"\r\n\r\nlarge\r\n--b\r\n'
+    start += b'Content-Disposition: form-data; name="file"; filename="f"\r\n\r\n'
+    end = b"\r\n--b--\r\n"
+    head = (
+        f"POST /open HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(start) + large + 11}\r\n"
+    )
+    head += "Content-Type: multipart/form-data; boundary=b\r\n\r\n"
+    before = _peak(process)
+    with socket.create_connection(("127.0.0.1", process.port), timeout=20) as connection:
+        connection.sendall(head.encode() + start)
+        for _ in range(large // MIB):
+            connection.sendall(b"\r\n--a567" * (MIB // 8))
+        connection.sendall(end)
+        assert connection.recv(100)[9:12] == b"204"
+    assert _peak(process) - before <= 24 * MIB
+
+
 def _release(name):
     return tuple(int(each) for each in version(name).split(".")[:3])
 

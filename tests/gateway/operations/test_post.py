@@ -253,6 +253,25 @@ def test_strangers_may_post_where_the_policy_of_the_bucket_lets_them(gateway, s3
         put(Bucket=bucket, Key="in/l")
 
 
+@pytest.mark.parametrize(("version", "name"), [("s3", "AWS"), ("s3v4", "AWS4-HMAC-SHA256")])
+def test_the_policy_of_the_bucket_knows_how_a_form_was_signed(gateway, s3, bucket, version, name):
+    statement = {
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{bucket}/*",
+        "Condition": {"StringEquals": {"s3:signatureversion": name}},
+    }
+    client = gateway.client(gateway.owner, config=Config(signature_version=version))
+    fields = client.generate_presigned_post(bucket, "k")["fields"]
+    assert post(gateway, bucket, *fields.items(), FILE)[0] == 204
+
+    policy = {"Version": "2012-10-17", "Statement": [statement]}
+    s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+
+    assert refused(post(gateway, bucket, *fields.items(), FILE))[:2] == (403, "AccessDenied")
+
+
 def test_what_a_form_says_is_kept_as_a_put_would_keep_it(gateway, s3, bucket):
     sha = base64.b64encode(hashlib.sha256(BODY).digest()).decode()
     tagging = "<Tagging><TagSet><Tag><Key>a b</Key><Value>ü=+</Value></Tag></TagSet></Tagging>"
@@ -307,6 +326,7 @@ def test_headers_of_the_post_say_nothing_about_the_object(gateway, s3, bucket):
         ("Content-Type", "text/plain\r\nX-Evil: 1", "InvalidArgument"),
         ("x-amz-meta-a", "\x00", "InvalidArgument"),
         ("x-amz-meta-ü", "a", "InvalidArgument"),
+        ("x-amz-meta-a: b", "a", "InvalidArgument"),
         ("x-amz-meta-a", "a" * 9000, "RequestHeaderSectionTooLarge"),
         ("x-amz-storage-class", "NONE", "InvalidStorageClass"),
         ("x-amz-checksum-sha256", "AAAA", "InvalidRequest"),
