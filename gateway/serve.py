@@ -12,7 +12,8 @@ from msgspec import Struct
 from gateway import access, addressing, bucket_cors, bucket_payment, cors, naming, wire
 from gateway.auth.body import GuardedBody
 from gateway.auth.form import read as read_form
-from gateway.auth.verify import Verified, verify, verify_form
+from gateway.auth.verify import Verified, verify
+from gateway.auth.verify_form import verify_form
 from gateway.bucket_cors import CorsConfiguration
 from gateway.config import Config
 from gateway.errors import (

@@ -62,8 +62,17 @@ _PLAIN_HEADERS = frozenset(
         "success_action_status",
     }
 )
-_OF_THE_POST = frozenset({"host", "origin", "referer", "user-agent"})
-"""Header fields of the POST that are kept: about the client, not about the object."""
+_OF_THE_POST = frozenset(
+    {
+        "host",
+        "origin",
+        "referer",
+        "user-agent",
+        "x-amz-expected-bucket-owner",
+        "x-amz-request-payer",
+    }
+)
+"""Header fields of the POST that are kept: about the request, not about the object."""
 _header_name = re.compile(r"[!#$%&'*+\-.^_`|~0-9a-z]+", re.ASCII).fullmatch
 _NO_HEADER_VALUE = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 

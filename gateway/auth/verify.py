@@ -12,11 +12,10 @@ from typing import Protocol
 from msgspec import Struct
 
 from gateway.access import Caller
-from gateway.auth import canonical, header, payload, post_policy, presigned, sigv2
+from gateway.auth import canonical, header, payload, presigned, sigv2
 from gateway.auth.aws_chunked import ChunkSigner
-from gateway.auth.body import GuardedBody, guard, guard_file
-from gateway.auth.claim import MAX_TOKEN, Claim, parse_scope
-from gateway.auth.form import SIGV2_FIELDS, SIGV4_FIELDS, Form, missing
+from gateway.auth.body import GuardedBody, guard
+from gateway.auth.claim import MAX_TOKEN, Claim
 from gateway.config import Config
 from gateway.errors import (
     AccessDenied,
@@ -67,17 +66,17 @@ def verify(request: Request, keys: Keys, config: Config, now: datetime) -> Verif
     """
     if len(request.headers.all("host")) != 1:
         raise InvalidRequest("A request must have exactly one Host header")
-    mechanisms = _mechanisms(request)
-    if len(mechanisms) > 1:
-        raise _several()
-    if not mechanisms:
+    found = mechanisms(request)
+    if len(found) > 1:
+        raise several()
+    if not found:
         return Verified(Caller(None), guard(request, differences=config.differences))
-    if mechanisms[0] == "sigv2" or sigv2.in_header(request.headers):
+    if found[0] == "sigv2" or sigv2.in_header(request.headers):
         return Verified(
             Caller(_sigv2(request, keys, config, now)),
             guard(request, differences=config.differences),
         )
-    if mechanisms[0] == "header":
+    if found[0] == "header":
         claim = header.read(request.headers, now)
         refuse_region = header.malformed
     else:
@@ -94,67 +93,8 @@ def verify(request: Request, keys: Keys, config: Config, now: datetime) -> Verif
     )
 
 
-def verify_form(
-    request: Request, form: Form, keys: Keys, config: Config, now: datetime
-) -> Verified:
-    """Decide who sent a form, by its fields, and hold its file to what its policy allows.
-
-    A form without any field of a signature is anonymous; it has no policy to hold to.
-
-    Raises as ``verify``, and ``InvalidArgument`` (a field of a signature is missing),
-    ``InvalidPolicyDocument``.
-    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-authentication-HTTPPOST.html
-    """
-    fields = form.fields
-    if "x-amz-security-token" in fields:
-        raise InvalidToken
-    v4 = not SIGV4_FIELDS.isdisjoint(fields)
-    v2 = not SIGV2_FIELDS.isdisjoint(fields)
-    if _mechanisms(request) or (v4 and v2):
-        raise _several()
-    if not v4 and not v2 and "policy" not in fields:
-        return Verified(Caller(None), guard_file(form.headers, form.file, config.differences))
-    access_key = _form_sigv4(fields, keys, config) if v4 else _form_sigv2(fields, keys, config)
-    policy = post_policy.read(fields["policy"])
-    policy.check(fields, request.bucket or "", now)
-    file = form.file.within(policy.least, policy.most)
-    return Verified(Caller(access_key), guard_file(form.headers, file, config.differences))
-
-
-def _form_sigv4(fields: dict[str, str], keys: Keys, config: Config) -> AccessKey:
-    for name in ("policy", *sorted(SIGV4_FIELDS)):
-        if name not in fields:
-            missing(name)
-    if fields["x-amz-algorithm"] != canonical.ALGORITHM:
-        raise InvalidArgument(
-            f'X-Amz-Algorithm only supports "{canonical.ALGORITHM}"', ArgumentName="x-amz-algorithm"
-        )
-    scope = parse_scope(fields["x-amz-credential"], _bad_credential)
-    if config.strict_region and scope.region != config.region:
-        raise _bad_credential(f"the region '{scope.region}' is wrong; expecting '{config.region}'")
-
-    def sign(secret: str, message: bytes) -> str:
-        return canonical.signing_key(scope.key_id, secret, scope.day, scope.region).sign(message)
-
-    return _signed(scope.key_id, fields["x-amz-signature"], fields["policy"].encode(), keys, sign)
-
-
-def _form_sigv2(fields: dict[str, str], keys: Keys, config: Config) -> AccessKey:
-    if not config.sigv2:
-        raise InvalidRequest(header.UNSUPPORTED_MECHANISM)
-    for name in ("AWSAccessKeyId", "policy", "signature"):
-        if name.lower() not in fields:
-            missing(name)
-    key_id, policy = fields["awsaccesskeyid"], fields["policy"].encode()
-    return _signed(key_id, fields["signature"], policy, keys, sigv2.signature)
-
-
-def _bad_credential(detail: str) -> S3Error:
-    text = f"Error parsing the X-Amz-Credential parameter; {detail}"
-    return InvalidArgument(text, ArgumentName="x-amz-credential")
-
-
-def _several() -> S3Error:
+def several() -> S3Error:
+    """The refusal of a request that is signed in more than one way."""
     return InvalidArgument(
         "Only one auth mechanism allowed; only the X-Amz-Algorithm query parameter, Signature"
         " query string parameter or the Authorization header should be specified",
@@ -162,7 +102,7 @@ def _several() -> S3Error:
     )
 
 
-def _mechanisms(request: Request) -> list[str]:
+def mechanisms(request: Request) -> list[str]:
     """Every way in which the request claims to be signed, complete or not."""
     if not request.query.pairs and "x-amz-security-token" not in request.headers:
         return ["header"] * len(request.headers.all("authorization"))
@@ -248,13 +188,16 @@ def _sigv2(request: Request, keys: Keys, config: Config, now: datetime) -> Acces
         raise InvalidRequest(header.UNSUPPORTED_MECHANISM)
     claim = sigv2.read(request, now)
     message = sigv2.string_to_sign(request, claim)
-    return _signed(claim.key_id, claim.signature, message, keys, sigv2.signature)
+    return signed(claim.key_id, claim.signature, message, keys, sigv2.signature)
 
 
-def _signed(
+def signed(
     key_id: str, given: str, message: bytes, keys: Keys, sign: Callable[[str, bytes], str]
 ) -> AccessKey:
-    """The key, if it made the signature: ``sign`` takes its secret and the message."""
+    """The key, if it made the signature: ``sign`` takes its secret and the message.
+
+    Raises ``InvalidAccessKeyId``, ``SignatureDoesNotMatch``.
+    """
     access_key = _find(key_id, keys)
     same = _same(sign(access_key.secret if access_key else NO_SECRET, message), given)
     if access_key is None:

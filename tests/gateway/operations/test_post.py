@@ -109,6 +109,10 @@ def test_boto3_presigns_forms(gateway, s3, bucket, version, key):
         ({"AWSAccessKeyId": "NOBODY"}, "InvalidAccessKeyId"),
         ({"x-amz-credential": "NOBODY/20260101/us-east-1/s3/aws4_request"}, "InvalidAccessKeyId"),
         ({"x-amz-credential": "nonsense"}, "InvalidArgument"),
+        (
+            {"x-amz-credential": f"{'A' * 999}/20260101/us-east-1/s3/aws4_request"},
+            "InvalidArgument",
+        ),
         ({"x-amz-algorithm": "AWS4-HMAC-SHA1"}, "InvalidArgument"),
         ({"x-amz-date": None}, "InvalidArgument"),
         ({"signature": "AAAA"}, "SignatureDoesNotMatch"),
@@ -124,9 +128,8 @@ def test_a_signature_that_is_not_whole_and_right_is_refused(
 ):
     client = gateway.client(gateway.owner, config=Config(signature_version=version))
     fields = client.generate_presigned_post(open_bucket, "k")["fields"]
-    if not change.keys() <= fields.keys():
-        change = {"policy": None}
-        code = "InvalidArgument"
+    if not change.keys() <= fields.keys():  # a field of the other version
+        change, code = {"policy": None}, "InvalidArgument"
     sent = {name: value for name, value in (fields | change).items() if value is not None}
 
     found = refused(post(gateway, open_bucket, *sent.items(), FILE))
@@ -454,6 +457,17 @@ def test_what_is_no_url_sends_the_browser_nowhere(gateway, open_bucket, url):
     parts = [("key", "k"), ("success_action_redirect", url), FILE]
 
     assert post(gateway, open_bucket, *parts)[0] == 204
+
+
+def test_the_owner_a_client_expects_is_asked_for_in_the_head_or_in_a_field(gateway, open_bucket):
+    name = "x-amz-expected-bucket-owner"
+
+    in_head = post(gateway, open_bucket, ("key", "k"), FILE, x_amz_expected_bucket_owner="nobody")
+    in_field = post(gateway, open_bucket, ("key", "k"), (name, "nobody"), FILE)
+    right = post(gateway, open_bucket, ("key", "k"), (name, gateway.owner.key), FILE)
+
+    assert refused(in_head)[1] == refused(in_field)[1] == "AccessDenied"
+    assert right[0] == 204
 
 
 def test_a_post_that_is_no_form_is_told_so(gateway, bucket):
