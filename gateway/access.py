@@ -140,7 +140,7 @@ def holding(bucket: Bucket, entry: Entry | None, config: Config) -> tuple[str, A
 
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
     """
-    if enforced(bucket.config):
+    if bucket.config and enforced(bucket.config):
         return bucket.owner, PRIVATE
     if entry is not None:
         own = grants.of_object(entry.attributes)
@@ -162,6 +162,8 @@ def _may(
         entry = None
     elif entry is None:
         needs = Needs.READ
+    if key_id and key_id == bucket.owner and (entry is None or entry.owner == key_id):
+        return True  # whatever ACL and ownership say: no need to read them
     owner, acl = holding(bucket, entry, config)
     if key_id:
         if key_id == owner or (acl.grants and _granted(acl.grants, needs, key=key_id)):

@@ -22,7 +22,7 @@ class Bucket(Struct, frozen=True):
     created: int
     """Milliseconds since the epoch."""
     acl: str
-    """Canned ACL: private, public-read, public-read-write."""
+    """Name of a canned ACL, unless a document of ``config`` says other grants."""
     region: str
     profile: str
     """Name of a UnixFS import profile, fixed at creation (``store.unixfs.PROFILES``)."""

@@ -8,9 +8,13 @@ from storing import LARGE, audit, content, dump, make_bucket, noise, opened, put
 from store import bucket_config, changes
 from store.changes import PutBucket, SetAttributes, SetBucketConfig
 from store.errors import NoSuchBucket, NoSuchEntry
-from store.records import Attributes
+from store.records import Attributes, Grant
 
-TAGGED = Attributes(headers={"content-type": "text/plain"}, tags={"b": "1", "a": "ö"})
+TAGGED = Attributes(
+    headers={"content-type": "text/plain"},
+    tags={"b": "1", "a": "ö"},
+    grants=(Grant("READ", key="K"), Grant("READ_ACP", group="http://g")),
+)
 
 
 @pytest.fixture

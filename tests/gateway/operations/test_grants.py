@@ -1,5 +1,6 @@
 """Grants by header and by document, on buckets and objects, and what they give to whom."""
 
+import json
 from itertools import count
 
 import pytest
@@ -361,3 +362,49 @@ def test_an_object_put_without_an_acl_can_be_private_to_its_writer(tmp_path):
         assert grant["Grantee"]["DisplayName"] == gateway.stranger.key
         s3.get_object(**nobodys)
         s3.delete_object(**theirs)
+
+
+def test_a_copy_takes_the_right_to_read_its_source(bucket, new_bucket, s3, stranger, me, other):
+    shared = new_bucket(ACL="public-read-write")
+    stranger.put_object(Bucket=shared, Key="key", Body=b"x", ACL="private")
+    asked = {"Bucket": bucket, "Key": "copy", "CopySource": f"{shared}/key"}
+
+    assert refusal(s3.copy_object, **asked) == DENIED
+    stranger.put_object_acl(Bucket=shared, Key="key", ACL="bucket-owner-read")
+    s3.copy_object(**asked)
+
+
+@pytest.mark.parametrize(
+    ("condition", "allowed", "denied"),
+    [
+        ({"s3:x-amz-acl": "public*"}, {"ACL": "private"}, {"ACL": "public-read"}),
+        ({"s3:x-amz-grant-read": "*AllUsers*"}, {}, {"GrantRead": f"uri={ALL_USERS}"}),
+        ({"s3:x-amz-grant-read-acp": "*"}, {}, {"GrantReadACP": f"uri={ALL_USERS}"}),
+        ({"s3:x-amz-grant-write-acp": "*"}, {}, {"GrantWriteACP": f"uri={ALL_USERS}"}),
+        ({"s3:x-amz-grant-full-control": "*"}, {}, {"GrantFullControl": f"uri={ALL_USERS}"}),
+    ],
+)
+def test_a_policy_may_ask_for_the_acl_that_is_given(condition, allowed, denied, key, s3):
+    statement = {"Effect": "Deny", "Principal": "*", "Action": "s3:Put*"}
+    statement["Resource"] = [f"arn:aws:s3:::{key['Bucket']}", f"arn:aws:s3:::{key['Bucket']}/*"]
+    statement["Condition"] = {"StringLike": condition}
+    s3.put_bucket_policy(Bucket=key["Bucket"], Policy=json.dumps({"Statement": [statement]}))
+
+    s3.put_object(**key, **allowed)
+    assert refusal(s3.put_object, **key, **denied) == DENIED
+    assert refusal(s3.put_object_acl, **key, **denied) == DENIED
+    assert refusal(s3.put_bucket_acl, Bucket=key["Bucket"], **denied) == DENIED
+
+
+def test_a_policy_gives_the_rights_to_acls(key, s3, stranger):
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:*ObjectAcl"}
+    statement["Resource"] = f"arn:aws:s3:::{key['Bucket']}/*"
+    s3.put_bucket_policy(Bucket=key["Bucket"], Policy=json.dumps({"Statement": [statement]}))
+
+    stranger.get_object_acl(**key)
+    stranger.put_object_acl(**key, ACL="authenticated-read")
+    stranger.get_object(**key)
+    assert refusal(stranger.get_bucket_acl, Bucket=key["Bucket"]) == DENIED
+    assert refusal(stranger.put_object, **key) == DENIED
+    missing = {"Bucket": key["Bucket"], "Key": "missing"}
+    assert refusal(stranger.get_object_acl, **missing) == DENIED
