@@ -44,8 +44,10 @@ def check_read(conditions: Conditions, entry: Entry, now: datetime) -> None:
         )
 
 
-def check_source(conditions: Conditions, entry: Entry, now: datetime) -> None:
-    """Decide x-amz-copy-source-if-*: as a read, but every failure is 412.
+def check_source(
+    conditions: Conditions, entry: Entry, now: datetime, header: str = "x-amz-copy-source"
+) -> None:
+    """Decide ``<header>-if-*``: as a read, but every failure is 412.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 
@@ -53,7 +55,7 @@ def check_source(conditions: Conditions, entry: Entry, now: datetime) -> None:
     """
     failed = _failed(conditions, entry) or _unchanged(conditions, entry, now)
     if failed is not None:
-        raise PreconditionFailed(Condition=f"x-amz-copy-source-{failed}")
+        raise PreconditionFailed(Condition=f"{header}-{failed}")
 
 
 def expect_of_deletion(if_match: str | None, modified: datetime | None, size: int | None) -> Expect:

@@ -50,7 +50,6 @@ _HEADERS = frozenset(
     {
         "x-amz-if-match-initiated-time",
         "x-amz-mfa",
-        "x-amz-rename-source",
         "x-amz-request-route",
         "x-amz-write-offset-bytes",
     }
@@ -138,6 +137,7 @@ def refuse_unsupported(request: Request) -> None:
         asks = (
             name in _HEADERS
             or name.startswith(_PREFIXES)
+            or (name == "x-amz-rename-source" and "renameObject" not in request.query)
             or (name in _HARMLESS and value.lower() != _HARMLESS[name])
         )
         if asks:

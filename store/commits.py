@@ -6,6 +6,7 @@ import msgspec
 from store import names, version_id, versions
 from store.changes import (
     DropBucket,
+    DropEntry,
     Inline,
     Known,
     Placed,
@@ -21,6 +22,7 @@ from store.errors import (
     BucketExists,
     BucketNotEmpty,
     ExpectationFailed,
+    KeepsVersions,
     NoSuchBucket,
     NoSuchEntry,
 )
@@ -219,6 +221,40 @@ class CopyObject(Commit[Entry]):
             data = names.inline_bytes(db, current.body)
             change = msgspec.structs.replace(change, source=Inline(data))
         return put_and_read(transaction, change, versioning)
+
+
+class RenameObject(Commit[Entry]):
+    """Give an entry another key; all else about it stays, the time of its change too."""
+
+    def __init__(self, source: Entry, key: bytes, expect: Expect, now: int) -> None:
+        self._source = source
+        self._key = key
+        self._expect = expect
+        self._now = now
+
+    def decide(self, transaction: Transaction) -> Entry:
+        db, source = transaction.db, self._source
+        if require_bucket(db, source.bucket):
+            raise KeepsVersions(str(source.bucket))
+        current = versions.still(db, source)
+        require(db, source.bucket, self._key, self._expect)
+        change = PutEntry(
+            bucket=source.bucket,
+            key=self._key,
+            size=current.size,
+            cid=current.cid,
+            etag=current.etag,
+            modified=current.modified,
+            owner=current.owner,
+            attributes=current.attributes,
+            source=(
+                Known() if current.body is None else Inline(names.inline_bytes(db, current.body))
+            ),
+            parts=names.parts(db, current),
+        )
+        entry = put_and_read(transaction, change, "")
+        transaction.apply(DropEntry(source.bucket, source.key, self._now))
+        return entry
 
 
 class ChangeAttributes(Commit[Entry]):

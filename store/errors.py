@@ -25,6 +25,10 @@ class BucketNotEmpty(StoreError):
     """
 
 
+class KeepsVersions(StoreError):
+    """The bucket keeps versions, or has some: a key cannot simply go."""
+
+
 class NoSuchEntry(StoreError):
     """The key has no object: it never had, or it was deleted in the meantime."""
 

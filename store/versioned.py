@@ -1,15 +1,16 @@
-"""The verbs on versions and deletions. A part of ``store.store.Store``."""
+"""The verbs on versions, deletions and renaming. A part of ``store.store.Store``."""
 
 from collections.abc import Callable, Sequence
 
 import apsw
 
 from store import version_listing, versions
+from store.commits import ANYTHING, RenameObject
 from store.deletions import DeleteObjects
 from store.engine import Engine
 from store.errors import StoreError
 from store.failpoints import hit
-from store.records import Bucket, Deleted, DeleteMarker, Deletion, Entry, VersionPage
+from store.records import Bucket, Deleted, DeleteMarker, Deletion, Entry, Expect, VersionPage
 
 
 class Versioned:
@@ -69,3 +70,14 @@ class Versioned:
         answers = await self._engine.submit(commit)
         hit("D2")
         return answers
+
+    async def rename(self, source: Entry, key: bytes, *, expect: Expect = ANYTHING) -> Entry:
+        """Give ``source`` another key of its bucket, in place of what was there.
+
+        Raises ``ValueError`` when it has that key already, ``KeepsVersions``, ``NoSuchEntry``
+        (also when the source has changed since it was read), ``NoSuchBucket``,
+        ``ExpectationFailed``.
+        """
+        if key == source.key:
+            raise ValueError(repr(key))
+        return await self._engine.submit(RenameObject(source, key, expect, self._clock()))

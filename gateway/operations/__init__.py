@@ -57,6 +57,8 @@ from gateway.operations.public_access import (
     get_public_access_block,
     put_public_access_block,
 )
+from gateway.operations.rename import rename_object
+from gateway.operations.restore import restore_object
 from gateway.operations.tagging import (
     delete_bucket_tagging,
     delete_object_tagging,
@@ -149,6 +151,8 @@ OPERATIONS = Operations(
         operation("HEAD /{Bucket}/{Key+}", GET, head_object, repeats=True),
         operation("PUT /{Bucket}/{Key+}", WRITE, copy_object, slow=True),
         operation("DELETE /{Bucket}/{Key+}", WRITE, delete_object, status=204),
+        operation("PUT /{Bucket}/{Key+}?renameObject", WRITE, rename_object),
+        operation("POST /{Bucket}/{Key+}?restore", OWNER, restore_object),
         operation("POST /{Bucket}?delete", WRITE, delete_objects),
         operation("POST /{Bucket}", WRITE, post_object, status=204, form=True),
         operation("PUT /{Bucket}/{Key+}?acl", Needs.PUT_ACP, put_object_acl),

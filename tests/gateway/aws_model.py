@@ -41,6 +41,7 @@ DEVIATIONS = {
     "PutBucketPolicy.policy": "bytes: what is signed and kept is not decoded first",
     "GetBucketPolicy.policy": "as it was put",
     "GetBucketPolicy.content_type": "it is JSON, as AWS says in its answer",
+    "RestoreObject.restore_request": "nothing can be restored without saying for how long",
     "DeleteObjects.content_md5": "botocore adds it, or a checksum, after its serializer",
     "DeleteObjects.payload_hash": "as content_md5",
     "DeleteObjects.checksum_crc32": "as content_md5",
