@@ -44,7 +44,8 @@ def parse(
     headers = Headers(pairs)
     host = _host(headers)
     path, _, query = target.partition("?")
-    if _UNPRINTABLE.search(target):
+    plain = target.isprintable() and " " not in target and "#" not in target
+    if not plain and _UNPRINTABLE.search(target):
         raise InvalidURI
     virtual = _bucket_of(host, base_domains)
     if method == "OPTIONS" and path == "*":

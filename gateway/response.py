@@ -1,13 +1,13 @@
 """Response: what goes out. The pipeline returns it; only ``app`` writes it to a socket."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from store.store import Reader
 
 
-@dataclass(slots=True)
-class Response:
+class Response(Struct):
     """``body``: bytes, a store ``Reader`` (length in content-length), or a stream to be chunked."""
 
     status: int

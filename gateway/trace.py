@@ -4,10 +4,11 @@ import json
 import logging
 import os
 import secrets
-from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import count
 from time import perf_counter
+
+from msgspec import Struct, field
 
 from gateway import logs
 
@@ -35,8 +36,7 @@ def new_id() -> str:
     return f"{_ids.prefix}{next(_ids.numbers) * 0x9E3779B1 & 0xFFFFFFFF:08X}"
 
 
-@dataclass(slots=True)
-class Trace:
+class Trace(Struct):
     """Filled in as the request goes along; holds no secret, signature or body."""
 
     request_id: str

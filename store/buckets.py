@@ -8,6 +8,9 @@ from store import bucket_config, commits, names
 from store.changes import PutBucket
 from store.engine import Engine
 from store.records import Bucket
+from store.walindex import WalIndex
+
+_MOST_SEEN = 1024
 
 
 class Buckets:
@@ -16,9 +19,22 @@ class Buckets:
     _clock: Callable[[], int]
     _db: apsw.Connection
     _engine: Engine
+    _index: WalIndex
+    _seen_in: bytes | None = None
+    """The state of the database that ``_seen`` was read in."""
+    _seen: dict[str, Bucket]
 
     def bucket(self, name: str) -> Bucket | None:
-        return names.bucket(self._db, name)
+        """Nearly every request asks for one: it is read once in each state of the database."""
+        state = self._index.state()
+        if state is not None and state == self._seen_in and name in self._seen:
+            return self._seen[name]
+        found = names.bucket(self._db, name)
+        if found is not None and state is not None and self._index.state() == state:
+            if state != self._seen_in or len(self._seen) >= _MOST_SEEN:
+                self._seen, self._seen_in = {}, state
+            self._seen[name] = found
+        return found
 
     def buckets(self, owner: str, *, prefix: str = "", after: str = "", limit: int) -> list[Bucket]:
         """The buckets of one access key by name, at most ``limit``."""

@@ -18,8 +18,9 @@ EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 # What is canonical already, as most requests are: unreserved characters, and upper-case escapes of
 # all others. Decoding and encoding those again would cost more than all the rest.
 _ESCAPE = "%(?:[01][0-9A-F]|2[0-9A-C{slash}]|3[A-F]|40|5[B-E]|60|7[B-DF]|[89A-F][0-9A-F])"
-_canonical_path = re.compile(f"(?:[A-Za-z0-9\\-._~/]|{_ESCAPE.format(slash='')})*").fullmatch
-_canonical_text = re.compile(f"(?:[A-Za-z0-9\\-._~]|{_ESCAPE.format(slash='F')})*").fullmatch
+# Possessive, since no run of plain characters can be read in two ways.
+_canonical_path = re.compile(f"(?:[A-Za-z0-9\\-._~/]++|{_ESCAPE.format(slash='')})*+").fullmatch
+_canonical_text = re.compile(f"(?:[A-Za-z0-9\\-._~]++|{_ESCAPE.format(slash='F')})*+").fullmatch
 _port = re.compile(r":\d+$", re.ASCII).search
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))

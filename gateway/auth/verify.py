@@ -153,7 +153,7 @@ def _sigv4(request: Request, claim: Claim, keys: Keys) -> tuple[AccessKey, Chunk
 def _canonical_requests(request: Request, claim: Claim) -> Iterator[bytes]:
     """As it came; then with the Host spelled as the client may have signed it, if that differs."""
     uri = canonical.canonical_uri(request.path)
-    query = canonical.canonical_query(request.query.raw)
+    query = canonical.canonical_query(request.query.raw) if request.query.raw else ""
     lines = canonical.plain_lines(request.headers.unique, claim.signed_headers)
     if lines is not None:
         yield f"{request.method}\n{uri}\n{query}\n{lines}\n{claim.payload}".encode("latin-1")
@@ -173,8 +173,10 @@ def _check_all_signed(names: Set[str], claim: Claim) -> None:
     """An ``x-amz-*`` header outside the signature was added by somebody else on the way."""
     unsigned = [
         name
-        for name in names - set(claim.signed_headers)
-        if name.startswith("x-amz-") and name != BOUND_BY_PAYLOAD
+        for name in names
+        if name.startswith("x-amz-")
+        and name not in claim.signed_headers
+        and name != BOUND_BY_PAYLOAD
     ]
     if unsigned:
         raise AccessDenied(
@@ -208,7 +210,7 @@ def signed(
 
 
 def _same(expected: str, given: str) -> bool:
-    return compare_digest(expected.encode(), given.encode("utf-8", "backslashreplace"))
+    return given.isascii() and compare_digest(expected, given)
 
 
 def _mismatch(key_id: str, given: str, message: bytes, request: bytes | None = None) -> S3Error:

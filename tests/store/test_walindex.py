@@ -9,7 +9,7 @@ import pytest
 
 from store.database import FILE
 from store.walindex import WalIndex
-from tests.store.storing import make_bucket, opened, put
+from tests.store.storing import make_bucket, opened, put, serving
 
 WRITER = """
 import sys, apsw
@@ -119,3 +119,14 @@ async def test_every_change_of_a_store_changes_its_state(tmp_path):
             other.execute("UPDATE bucket SET acl = 'public-read'")
         assert store.state() not in states
     assert store.state() is None
+
+
+async def test_a_bucket_is_never_older_than_the_last_change(tmp_path):
+    async with opened(tmp_path) as store, serving(tmp_path, worker=1) as other:
+        await make_bucket(store)
+        for acl in ("public-read", "private") * 20:
+            assert other.bucket("bucket") == other.bucket("bucket") == store.bucket("bucket")
+            await store.set_bucket_acl(store.bucket("bucket"), acl)
+            assert (store.bucket("bucket").acl, other.bucket("bucket").acl) == (acl, acl)
+        await store.delete_bucket(store.bucket("bucket"))
+        assert (store.bucket("bucket"), other.bucket("bucket")) == (None, None)
