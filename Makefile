@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DIR ?= data
 
-.PHONY: serve test check bench bench-compare lock format clean
+.PHONY: serve test check bench bench-compare bench-growth bench-workers lock format clean
 
 serve: .venv/serve  ## install and run the gateway on its embedded default
 	$(BIN)/s3gw serve $(DIR)
@@ -22,6 +22,12 @@ bench: .venv/dev  ## a fixed load over real sockets, each figure beside its limi
 
 bench-compare: .venv/dev  ## every S3 server on PATH side by side: make bench-compare ARGS="--seconds 1 --cells 'get-*'"
 	$(BIN)/python -m bench compare $(ARGS)
+
+bench-growth: .venv/dev  ## cost of an operation with 10^4 to 10^6 objects: make bench-growth ARGS="--most 10000000"
+	$(BIN)/python -m bench growth $(ARGS)
+
+bench-workers: .venv/dev  ## one worker process beside two, and no stale read on either
+	$(BIN)/python -m bench workers $(ARGS)
 
 format: .venv/dev
 	$(BIN)/ruff format .

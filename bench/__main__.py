@@ -1,18 +1,16 @@
-"""``python -m bench``: our own load beside the limits; ``python -m bench compare``: the peers."""
+"""``python -m bench``: our own load beside the limits; compare, growth and workers beside it."""
 
 import sys
+from importlib import import_module
+
+COMMANDS = ("compare", "growth", "workers")
 
 
 def main() -> None:
     """Imports late: the client processes of a comparison import this module too."""
-    if sys.argv[1:2] == ["compare"]:
-        from bench.compare import main as compare
-
-        compare(sys.argv[2:])
-        return
-    from bench.load import main as load
-
-    load(sys.argv[1:])
+    asked = sys.argv[1:]
+    name = asked.pop(0) if asked and asked[0] in COMMANDS else "load"
+    import_module(f"bench.{name}").main(asked)
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ def read_back(plan: Plan, numbers: Iterable[int], *, laid: bool, most: int = REA
     bodies = Bodies(plan.bodies)
     count = min(len(known), most, max(2, READ_BACK_BYTES // plan.size))
     for number in random.sample(known, count):
-        path = f"/{plan.bucket}/{laid_key(number) if laid else new_key(number)}"
+        path = f"/{plan.bucket}/{(plan.stored if laid else plan.stores)(number)}"
         if sha256(body_of(plan.target, path)).hexdigest() != bodies.digest(number, plan.size):
             raise Wrong(f"{path} is not what was stored")
     return count

@@ -6,21 +6,35 @@ import socket
 import threading
 import xml.etree.ElementTree as ET
 from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
-from bench import bodies, client, compare, picture, processes, table
+from bench import (
+    bodies,
+    client,
+    compare,
+    growth,
+    growth_picture,
+    memory,
+    picture,
+    processes,
+    table,
+    validity,
+)
 from bench.calibration import Calibration, steady
 from bench.cells import CELLS, chosen
 from bench.client import Refused, Request, load
-from bench.drive import Measured, quantile_ms
+from bench.drive import Measured, Plan, quantile_ms, requests
+from bench.growth import Size, scattered_key
 from bench.leg import Leg
 from bench.peers import KINDS, present
 from bench.servers import Absent, Minio
+from bench.signing import Target
 from bench.summary import geometric_mean, of_best, ratio, tabulate
-from bench.validity import parse_strace
+from bench.validity import Syncs, Uncounted, Wrong, parse_strace
 
 GET_4K = chosen("get-4k-c1")[0]
 QUIET = Calibration(1.4, 0.15)
@@ -252,14 +266,14 @@ def test_the_picture_is_xml_with_a_mark_for_each_ratio():
     assert titles == ["minio 3.00", "garage 0.75", "minio 3.00", "garage 0.75"]
 
 
-def test_two_cells_run_end_to_end_against_ourselves(tmp_path, capsys):
+def test_cells_run_end_to_end_against_ourselves(tmp_path, capsys):
     compare.main(
         "--seconds=0.3 --legs=1 --keys=40 --classes=D --servers=s3gw --client=own --no-checks "
-        f"--cells=put-4k-c1,list-1000-c1 --out={tmp_path}".split()
+        f"--cells=put-4k-c1,list-1000-c1,get-4k-c32-tls --out={tmp_path}".split()
     )
     written = json.loads((tmp_path / "compare.json").read_text())["classes"]["D"]
     assert written["void"] == {"s3gw": {}}
-    for name in ("put-4k-c1", "list-1000-c1"):
+    for name in ("put-4k-c1", "list-1000-c1", "get-4k-c32-tls"):
         figure = written["figures"]["s3gw"][name]
         assert figure["per_second"] > 0
         assert figure["server_us"] > 0
@@ -275,3 +289,138 @@ async def test_chunks_end_where_they_end_however_they_are_cut(chunks):
         connection = client._Connection(lambda: None, False)
         assert not connection._dechunked(chunks[:cut])
         assert connection._dechunked(connection._buffer + chunks[cut:])
+
+
+def beside(server: str, p99_ms: float, large_bytes_per_second: float) -> Leg:
+    cell = chosen("get-4k-p99-beside")[0]
+    figure = Measured(
+        1000,
+        1.0,
+        4096,
+        1,
+        2,
+        p99_ms,
+        0.1,
+        USED,
+        "own x1",
+        beside_bytes_per_second=large_bytes_per_second,
+    )
+    return Leg(server, "D", QUIET, figures={cell.name: figure})
+
+
+def test_beside_large_puts_the_sooner_99_percent_wins_and_the_puts_are_told():
+    cells = chosen("get-4k-p99-beside")
+    one = tabulate("D", [beside("s3gw", 2, 4e8), beside("minio", 10, 6e8)])
+    assert ratio(one, "minio", cells[0].name) == 5
+    assert table.figures(one, cells).splitlines()[2].split()[1:4] == ["ms", "2.0", "10.0"]
+    assert "beside PUTs of 400 MB/s" in table.costs(one, cells)
+
+
+def test_costs_tell_cpu_memory_and_bytes_written_of_each_server():
+    one = tabulate("D", [leg("s3gw", 100), leg("minio", 50)])
+    ours, theirs = table.costs(one, [GET_4K]).splitlines()[2:]
+    assert ours.split() == [GET_4K.name, "s3gw", "5,000", "1,000", "1.00", "3.00", "34", "10.2"]
+    assert theirs.split()[2] == "10,000"
+
+
+def test_a_server_without_tls_is_void_in_the_tls_cells_by_name():
+    cell = chosen("get-4k-c32-tls")[0]
+    without = Leg("garage", "D", QUIET, void={cell.name: "no TLS of its own"})
+    one = tabulate("D", [leg("s3gw", 100), without])
+    assert "void get-4k-c32-tls: no TLS of its own" in table.checks(one, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("syncs", "durable"), [(Syncs(100, 0), True), (Syncs(0, 100), True), (Syncs(99, 0), False)]
+)
+def test_the_durable_class_takes_a_sync_for_each_put(syncs, durable):
+    assert syncs.proves(100) is durable
+
+
+def test_without_strace_the_report_says_so_by_name(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(Uncounted) as absent:
+        validity.count_syncs(None, None)
+    uncounted = leg("s3gw", 100)
+    uncounted.uncounted = str(absent.value)
+    text = table.checks(tabulate("D", [uncounted]), {}, {})
+    assert "syncs not counted: no strace on PATH" in text
+
+
+def test_a_stale_read_is_found(tmp_path):
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate"
+    with answering(answer) as port:
+        plan = Plan(Target("127.0.0.1", port, "a", "b"), "PUT", "x", 0, 1, 0, tmp_path)
+        with pytest.raises(Wrong, match="stale GET after PUT 0"):
+            validity.no_stale_read(plan, rounds=1, connections=1)
+
+
+def test_touched_memory_is_within_what_is_available():
+    assert memory.recycle(3 << 20) == 3 << 20
+    assert memory.available_bytes() > 3 << 20
+
+
+def test_a_meter_sees_what_is_written_and_the_peak(tmp_path):
+    meter = processes.Meter(os.getpid())
+    meter.start()
+    with Path(tmp_path, "file").open("wb") as file:
+        file.write(os.urandom(1 << 20))
+        file.flush()
+        os.fsync(file.fileno())
+    used = meter.stop()
+    assert used.bytes_written >= 1 << 20
+    assert used.peak_rss_bytes > 1 << 20
+    assert processes.NOTHING.stop() == processes.Used()
+
+
+def test_names_in_growth_are_in_no_order_and_all_differ():
+    names = [scattered_key(number) for number in range(10_000)]
+    assert len(set(names)) == 10_000
+    assert names != sorted(names)
+
+
+def test_scattered_reads_go_everywhere_and_pages_begin_anywhere(tmp_path, monkeypatch):
+    monkeypatch.setattr(bodies, "POOL_BYTES", 4096)
+    bodies.fill(tmp_path / "pool")
+    plan = Plan(
+        Target("127.0.0.1", 1, "a", "b"), "GET", "x", 4, 1, 0, tmp_path / "pool", objects=1000,
+        most=1000, stored=str, scattered=True,
+    )  # fmt: skip
+    ask = requests(plan, 0, 1)
+    seen = [int(ask(n).wire.split(b"?")[0].rsplit(b"/", 1)[1]) for n in range(1000)]
+    assert sorted(seen) == list(range(1000))
+    assert seen != sorted(seen)
+    pages = requests(replace(plan, operation="LIST"), 0, 1)
+    assert {b"start-after=0&", b"start-after=271&"} <= {
+        word + b"&" for n in range(2) for word in pages(n).wire.split()[1].split(b"&")
+    }
+
+
+def grown(objects: int, cost: float) -> Size:
+    return Size(objects, *[cost] * 9, peak_rss_bytes=int(cost))
+
+
+@pytest.mark.parametrize(
+    ("last", "verdict"),
+    [(1.4, "at most logarithmic (0.93)"), (10, "WORSE than logarithmic (6.67)")],
+)
+def test_growth_is_held_against_the_logarithm(last, verdict):
+    sizes = [grown(10**4, 100), grown(10**5, 110), grown(10**6, 100 * last)]
+    assert verdict in growth.table(sizes).splitlines()[1]
+
+
+def test_the_picture_of_growth_is_xml_with_a_line_for_each_figure_and_the_law():
+    curves = {"GET": [(10**4, 5.0), (10**6, 6.0)], "start": [(10**4, 1.0), (10**6, 3.0)]}
+    root = ET.fromstring(growth_picture.svg(curves))
+    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"GET x1.20", "start x3.00", "log n x1.50"} <= set(texts)
+    assert len(list(root.iter("{http://www.w3.org/2000/svg}polyline"))) == 3
+
+
+def test_growth_runs_end_to_end(tmp_path, capsys):
+    growth.main(f"--least=100 --most=100 --seconds=0.1 --out={tmp_path}".split())
+    sizes = json.loads((tmp_path / "growth.json").read_text())["sizes"]
+    assert [size["objects"] for size in sizes] == [100]
+    assert all(size["database_bytes_per_object"] > 0 for size in sizes)
+    assert "LIST 1000" in capsys.readouterr().out
+    assert {each.name for each in tmp_path.iterdir()} == {"growth.json", "growth.svg"}
