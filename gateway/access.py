@@ -215,10 +215,11 @@ def _may_by_policy(
         return _may(caller, needs, bucket, config, entry) or any(
             might_allow(policy, caller.id, action) for action in asks.actions
         )
-    by_policy = not _restricted(policy, bucket, config)
+    may_allow = not _restricted(policy, bucket, config)
 
     def granted(right: Needs, *questions: Question) -> bool:
         by_acl = _may(caller, right, bucket, config, entry)
+        by_policy = may_allow and _may_share(right, bucket, config, entry)
         return all(
             verdict is not Verdict.DENY and (by_acl or (by_policy and verdict is Verdict.ALLOW))
             for verdict in [evaluate(policy, each) for each in questions]
@@ -235,6 +236,16 @@ def _may_by_policy(
         # Said here: by the time it is read there may be an object that is not for this caller.
         raise NoSuchKey(Key=asks.key)
     return True
+
+
+def _may_share(right: Needs, bucket: Bucket, config: Config, entry: Entry | None) -> bool:
+    """A bucket's policy can give nobody what is not its owner's, only deny it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-policies.html
+    """
+    if right not in OF_OBJECTS or entry is None:
+        return True
+    return holding(bucket, entry, config)[0] == bucket.owner
 
 
 def _restricted(policy: Policy, bucket: Bucket, config: Config) -> bool:

@@ -81,6 +81,22 @@ def test_the_order_of_the_decision(who, needs, acl, allow, deny):
     assert may(who, needs, where) is expected
 
 
+@pytest.mark.parametrize(("own_acl", "allowed"), [(None, True), ("private", False)])
+def test_a_policy_shares_only_what_is_the_bucket_owners(own_acl, allowed):
+    theirs = replace(ENTRY, owner="writer", attributes=Attributes(acl=own_acl))
+    enforced = b"<Rule><ObjectOwnership>BucketOwnerEnforced</ObjectOwnership></Rule>"
+    controls = {"ownership_controls": b"<OwnershipControls>%b</OwnershipControls>" % enforced}
+    where = bucket(ALLOW)
+
+    for who in ("owner", "other", ""):
+        assert may(who, Needs.GET, where, entry=theirs) is allowed
+    assert may("writer", Needs.GET, where, entry=theirs)
+    assert not may("writer", Needs.GET, bucket(ALLOW, DENY), entry=theirs)
+    assert may("other", Needs.WRITE, where, entry=theirs)
+    owned = replace(where, config=where.config | controls)
+    assert may("other", Needs.GET, owned, entry=theirs)
+
+
 OWNERS_OWN = ["s3:PutBucketPolicy", "s3:GetBucketPolicy", "s3:DeleteBucketPolicy"]
 
 
