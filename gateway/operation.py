@@ -65,13 +65,15 @@ class Call(Struct, frozen=True):
         *,
         key: str | None = None,
         entry: Entry | None = None,
+        version: str | None = None,
         requested_tags: Mapping[str, str] | None = None,
     ) -> None:
         """Raises ``AccessDenied``. For more than the row's own right on the row's own resource.
 
         ``action`` is what a policy calls it (``s3:GetObject``), ``key`` the object it is about
-        (to be read, for ``Needs.GET``: ``entry``, or none is there), ``requested_tags`` what the
-        body would set. Without an action a bucket that has a policy lets nobody in.
+        (to be read, for ``Needs.GET``: ``entry``, or none is there) and ``version`` the one of it
+        that is named, ``requested_tags`` what the body would set. Without an action a bucket that
+        has a policy lets nobody in.
         """
         asks = None
         if action and access.has_policy(bucket):
@@ -79,16 +81,26 @@ class Call(Struct, frozen=True):
                 self.request,
                 self.caller.id,
                 self.now,
-                lambda: object_tags(self.store, bucket, key),
+                lambda: object_tags(self.store, bucket, key, version),
                 requested_tags,
             )
             asks = Asks((action,), key, facts, needs is Needs.GET and entry is None)
         access.check(self.caller, needs, bucket, self.config, entry, asks)
 
 
-def object_tags(store: Store, bucket: Bucket, key: str | None) -> Mapping[str, str]:
-    """The tags of the object that has this key now; none when there is none."""
-    entry = None if key is None else store.entry(bucket, key_bytes(key))
+def entry_of(store: Store, bucket: Bucket, key: str, version: str | None) -> Entry | None:
+    """The object that a request names, by its version or as the current one, if there is one."""
+    if version is None:
+        return store.entry(bucket, key_bytes(key))
+    found = store.version(bucket, key_bytes(key), version)
+    return found if isinstance(found, Entry) else None
+
+
+def object_tags(
+    store: Store, bucket: Bucket, key: str | None, version: str | None
+) -> Mapping[str, str]:
+    """The tags of the object that is named; none when there is none."""
+    entry = None if key is None else entry_of(store, bucket, key, version)
     return {} if entry is None else entry.attributes.tags
 
 

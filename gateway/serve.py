@@ -26,7 +26,14 @@ from gateway.errors import (
     S3Error,
     S3NotImplemented,
 )
-from gateway.operation import Call, Operation, find, object_tags, refuse_unsupported
+from gateway.operation import (
+    Call,
+    Operation,
+    entry_of,
+    find,
+    object_tags,
+    refuse_unsupported,
+)
 from gateway.operations import OPERATIONS
 from gateway.operations.post import as_put
 from gateway.policy.asks import Asks, asks
@@ -63,6 +70,7 @@ HEALTH = {
     "/minio/health/ready": True,
 }
 """Health paths; true when a write must be possible. MinIO's are what compose files probe."""
+VERSION = "versionId"
 _READS = frozenset({"GET", "HEAD"})
 _OF_OBJECTS = access.OF_OBJECTS | {access.Needs.OWNER}
 """Rights to objects; what is read with another one (the parts of an upload) is no object."""
@@ -273,7 +281,7 @@ def _allow(
         raise NoSuchBucket(BucketName=request.bucket)
     entry = None
     if operation.needs in access.OF_OBJECTS:
-        entry = gateway.store.entry(bucket, naming.key_bytes(request.key or ""))
+        entry = entry_of(gateway.store, bucket, request.key or "", request.query.get(VERSION))
     question = None
     if access.has_policy(bucket):
         entry, question = _asked(gateway, operation, request, verified, now, bucket)
@@ -296,11 +304,11 @@ def _asked(
     entry, missing = None, False
     changes_it = request.method not in _READS and operation.needs is not access.Needs.PUT_ACP
     if request.key is not None and not changes_it and operation.needs in _OF_OBJECTS:
-        entry = gateway.store.entry(bucket, naming.key_bytes(request.key))
-        missing = entry is None and "versionId" not in request.query
+        entry = entry_of(gateway.store, bucket, request.key, request.query.get(VERSION))
+        missing = entry is None and VERSION not in request.query
 
     def tags() -> Mapping[str, str]:
-        return object_tags(gateway.store, bucket, request.key)
+        return object_tags(gateway.store, bucket, request.key, request.query.get(VERSION))
 
     facts = Facts(request, verified.caller.id, now, tags)
     return entry, asks(operation.name, facts, owner=bucket.owner, missing=missing)

@@ -13,7 +13,6 @@ from gateway.operations.bucket import (
     create_bucket,
     delete_bucket,
     get_bucket_location,
-    get_bucket_versioning,
     head_bucket,
     list_buckets,
 )
@@ -33,7 +32,7 @@ from gateway.operations.defaults import (
     put_bucket_request_payment,
 )
 from gateway.operations.delete import delete_objects
-from gateway.operations.listing import list_object_versions, list_objects, list_objects_v2
+from gateway.operations.listing import list_objects, list_objects_v2
 from gateway.operations.multipart import (
     abort_multipart_upload,
     create_multipart_upload,
@@ -79,6 +78,8 @@ from gateway.operations.unconfigured import (
     get_object_lock_configuration,
 )
 from gateway.operations.uploads import list_multipart_uploads, list_parts
+from gateway.operations.versioning import get_bucket_versioning, put_bucket_versioning
+from gateway.operations.versions import list_object_versions
 
 READ, GET, WRITE, OWNER, SIGNED = Needs.READ, Needs.GET, Needs.WRITE, Needs.OWNER, Needs.SIGNED
 
@@ -91,6 +92,7 @@ OPERATIONS = Operations(
         operation("HEAD /{Bucket}", READ, head_bucket),
         operation("DELETE /{Bucket}", OWNER, delete_bucket, status=204),
         operation("GET /{Bucket}?location", READ, get_bucket_location),
+        operation("PUT /{Bucket}?versioning", OWNER, put_bucket_versioning),
         operation("GET /{Bucket}?versioning", READ, get_bucket_versioning),
         operation("PUT /{Bucket}?acl", Needs.WRITE_ACP, put_bucket_acl),
         operation("GET /{Bucket}?acl", Needs.READ_ACP, get_bucket_acl),

@@ -17,8 +17,8 @@ from gateway.operations.grants import (
     in_document,
     in_headers,
 )
+from gateway.operations.named_version import current
 from gateway.operations.ownership import may_give
-from gateway.operations.view import current
 from gateway.policy.grants import CONFIG, Acl, CannedAcl, kept
 from gateway.wire.shape import Header, Label, Payload, Query, Shape, Xml
 from store import errors as store_errors
@@ -129,7 +129,7 @@ class GetObjectAclOutput(Shape, root="AccessControlPolicy"):
 async def get_object_acl(call: Call, ask: GetObjectAclInput) -> GetObjectAclOutput:
     """The object's own ACL with its writer as owner; without one, what holds in its place.
 
-    Raises ``NoSuchKey``, ``NoSuchVersion``.
+    Raises as ``current``.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAcl.html
     """

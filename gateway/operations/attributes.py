@@ -9,7 +9,7 @@ from gateway import checksums, conditions
 from gateway.compat import Compat
 from gateway.operation import Call
 from gateway.operations.members import STANDARD, ChecksumElements, checksum_members
-from gateway.operations.view import current
+from gateway.operations.named_version import current, shown
 from gateway.wire.shape import Header, Label, Query, Shape, Xml
 from store import cid
 from store.records import Entry, ObjectPart
@@ -61,6 +61,7 @@ class ObjectParts(Shape):
 class GetObjectAttributesOutput(Shape, root="GetObjectAttributesResponse"):
     last_modified: Annotated[datetime, Header("Last-Modified")]
     cid: Annotated[str, Header("Cid")]
+    version_id: Annotated[str | None, Header("x-amz-version-id")] = None
     etag: Annotated[str | None, Xml("ETag")] = None
     checksum: Checksum | None = None
     object_parts: ObjectParts | None = None
@@ -75,7 +76,7 @@ async def get_object_attributes(
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html
 
-    Raises ``NoSuchKey``, ``NoSuchVersion``.
+    Raises as ``current``.
     """
     wanted = frozenset(ask.object_attributes)
     entry = current(call, ask.key, ask.version_id)
@@ -89,6 +90,7 @@ async def get_object_attributes(
     return GetObjectAttributesOutput(
         last_modified=conditions.modified(entry),
         cid=cid.text(entry.cid),
+        version_id=shown(call.bucket, entry),
         etag=entry.etag if ObjectAttribute.ETAG in wanted else None,
         checksum=checksum if ObjectAttribute.CHECKSUM in wanted else None,
         object_parts=(

@@ -266,21 +266,3 @@ async def get_bucket_location(call: Call, ask: GetBucketLocationInput) -> GetBuc
     """
     region = call.bucket.region
     return GetBucketLocationOutput(location_constraint=None if region == US_EAST_1 else region)
-
-
-class GetBucketVersioningInput(Shape):
-    bucket: Annotated[str, Label("Bucket")]
-
-
-class GetBucketVersioningOutput(Shape, root="VersioningConfiguration"):
-    status: str | None = None
-
-
-async def get_bucket_versioning(
-    call: Call, ask: GetBucketVersioningInput
-) -> GetBucketVersioningOutput:
-    """An empty document: versioning has never been switched on.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketVersioning.html
-    """
-    return GetBucketVersioningOutput()

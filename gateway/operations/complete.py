@@ -34,6 +34,7 @@ from gateway.operations.members import (
     xml_key,
 )
 from gateway.operations.multipart import known, mismatch
+from gateway.operations.named_version import made
 from gateway.operations.ownership import owner_of_upload
 from gateway.wire.shape import Header, Label, Payload, Query, Shape, Xml
 from store import cid
@@ -70,6 +71,7 @@ class CompleteMultipartUploadInput(ChecksumHeaders):
 
 class CompleteMultipartUploadOutput(ChecksumElements, root="CompleteMultipartUploadResult"):
     cid: Annotated[str | None, Header("Cid")] = None
+    version_id: Annotated[str | None, Header("x-amz-version-id")] = None
     location: str
     bucket: str
     key: str | None
@@ -157,6 +159,7 @@ def _answer(
     kept = entry.attributes if entry else Attributes()
     return CompleteMultipartUploadOutput(
         cid=cid.text(entry.cid) if entry else None,
+        version_id=made(entry) if entry else None,
         location=quote(f"/{ask.bucket}/{ask.key}", errors="surrogateescape"),
         bucket=ask.bucket,
         key=xml_key(ask.key),

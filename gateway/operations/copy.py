@@ -26,8 +26,9 @@ from gateway.operations.members import (
     placement,
 )
 from gateway.operations.multipart import part_checksums, put_part, running
+from gateway.operations.named_version import made
 from gateway.operations.ownership import object_acl, owner_of
-from gateway.operations.source import Source, named, readable
+from gateway.operations.source import Source, copied, named, readable
 from gateway.operations.tagging import may_tag
 from gateway.policy.grants import Acl
 from gateway.ranges import Span
@@ -42,6 +43,7 @@ MAX_COPY_BYTES = 5 * 1024**3
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 """
+_OF_A_VERSION = "s3:GetObjectVersionTagging"
 ATTEMPTS = 8
 """How often a copy starts again because its source was replaced while it ran."""
 
@@ -78,6 +80,8 @@ class CopyObjectResult(ChecksumElements, root="CopyObjectResult"):
 
 class CopyObjectOutput(Shape):
     cid: Annotated[str, Header("Cid")]
+    copy_source_version_id: Annotated[str | None, Header("x-amz-copy-source-version-id")] = None
+    version_id: Annotated[str | None, Header("x-amz-version-id")] = None
     copy_object_result: Annotated[CopyObjectResult, Payload()]
 
 
@@ -95,6 +99,7 @@ class CopyPartResult(ChecksumElements, root="CopyPartResult"):
 
 
 class UploadPartCopyOutput(Shape):
+    copy_source_version_id: Annotated[str | None, Header("x-amz-copy-source-version-id")] = None
     copy_part_result: Annotated[CopyPartResult, Payload()]
 
 
@@ -150,7 +155,12 @@ async def copy_object(call: Call, ask: CopyObjectInput) -> CopyObjectOutput:
             if readable(call, ask).seq == source.seq:
                 raise NoSuchKey(Key=ask.key) from error
             continue
-        return CopyObjectOutput(cid=cid.text(entry.cid), copy_object_result=_result(entry))
+        return CopyObjectOutput(
+            cid=cid.text(entry.cid),
+            copy_source_version_id=copied(ask, source),
+            version_id=made(entry),
+            copy_object_result=_result(entry),
+        )
     raise ConditionalRequestConflict(Condition="x-amz-copy-source", Key=ask.key)
 
 
@@ -178,7 +188,7 @@ async def upload_part_copy(call: Call, ask: UploadPartCopyInput) -> UploadPartCo
         last_modified=conditions.moment(part.modified),
         **checksum_members(part.checksums),
     )
-    return UploadPartCopyOutput(copy_part_result=result)
+    return UploadPartCopyOutput(copy_source_version_id=copied(ask, source), copy_part_result=result)
 
 
 def _result(entry: Entry) -> CopyObjectResult:
@@ -198,7 +208,8 @@ def _check_legal(call: Call, ask: CopyObjectInput, source: Entry) -> None:
         or ask.storage_class is not None
         or ask.website_redirect_location is not None
     )
-    if same and not changed:
+    # A version that is named may be an old one, which this makes the current one again.
+    if same and not changed and named(ask.copy_source).version_id is None:
         raise InvalidRequest(
             "This copy request is illegal because it is trying to copy an object to itself without "
             "changing the object's metadata, storage class, website redirect location or "
@@ -217,7 +228,10 @@ def _check_tags(call: Call, ask: CopyObjectInput, source: Entry) -> None:
         wanted = named(ask.copy_source)
         there = call.store.bucket(wanted.bucket)
         if there is not None:
-            call.allow(Needs.OWNER, there, "s3:GetObjectTagging", key=wanted.key, entry=source)
+            action = "s3:GetObjectTagging" if wanted.version_id is None else _OF_A_VERSION
+            call.allow(
+                Needs.OWNER, there, action, key=wanted.key, entry=source, version=wanted.version_id
+            )
         call.allow(Needs.OWNER, call.bucket, "s3:PutObjectTagging", key=ask.key)
 
 

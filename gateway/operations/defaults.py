@@ -8,7 +8,7 @@ from typing import Annotated
 from gateway.bucket_payment import CONFIG, Payer, RequestPaymentConfiguration, payer
 from gateway.errors import NoSuchKey
 from gateway.operation import Call
-from gateway.operations.view import current
+from gateway.operations.named_version import current
 from gateway.wire.kept import keep
 from gateway.wire.shape import Label, Payload, Query, Shape
 

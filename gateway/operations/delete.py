@@ -18,10 +18,10 @@ from gateway.errors import (
 from gateway.naming import key_bytes
 from gateway.operation import Call
 from gateway.operations.members import ChecksumHeaders, given_checksums
-from gateway.operations.view import NULL_VERSIONS
 from gateway.wire.shape import Header, Label, Payload, Shape, Xml
 from store.errors import NoSuchEntry, StoreError
-from store.records import Deletion
+from store.records import Deleted, Deletion
+from store.version_id import decode
 
 MAX_DELETED = 1000
 ASKED_AT_ONCE = 16
@@ -56,6 +56,8 @@ class DeletedObject(Shape):
 
     key: str
     version_id: str | None = None
+    delete_marker: bool | None = None
+    delete_marker_version_id: str | None = None
 
 
 class Error(Shape):
@@ -87,7 +89,9 @@ async def delete_objects(call: Call, ask: DeleteObjectsInput) -> DeleteObjectsOu
         raise MalformedXML
     denied = await _denied(call, wanted)
     served = [
-        one for one in wanted if id(one) not in denied and (one.version_id or "") in NULL_VERSIONS
+        one
+        for one in wanted
+        if id(one) not in denied and (not one.version_id or decode(one.version_id) is not None)
     ]
     answers = await call.store.delete(
         call.bucket,
@@ -101,31 +105,41 @@ async def delete_objects(call: Call, ask: DeleteObjectsInput) -> DeleteObjectsOu
         ],
         owner=call.caller.id,
     )
-    refusals = denied | {
-        id(one): answer if isinstance(answer, Exception) else None
-        for one, answer in zip(served, answers, strict=True)
-    }
+    found = denied | dict(zip(map(id, served), answers, strict=True))
     deleted, errors = [], []
     for one in wanted:
-        refusal = refusals.get(id(one), NoSuchVersion())
-        if refusal is not None and not is_deleted(call, refusal):
-            errors.append(_error(one, refusal))
+        answer = found.get(id(one), NoSuchVersion())
+        if isinstance(answer, Exception) and is_deleted(call, answer):
+            answer = Deleted()
+        if isinstance(answer, Exception):
+            errors.append(_error(one, answer))
         elif not ask.delete.quiet:
-            deleted.append(DeletedObject(key=one.key, version_id=one.version_id or None))
+            deleted.append(_deleted(one, answer))
     return DeleteObjectsOutput(deleted=tuple(deleted), errors=tuple(errors))
 
 
-async def _denied(call: Call, wanted: Sequence[ObjectIdentifier]) -> dict[int, Exception | None]:
+def _deleted(one: ObjectIdentifier, answer: Deleted) -> DeletedObject:
+    return DeletedObject(
+        key=one.key,
+        version_id=one.version_id or None,
+        delete_marker=answer.marker or None,
+        delete_marker_version_id=answer.version if answer.marker else None,
+    )
+
+
+async def _denied(call: Call, wanted: Sequence[ObjectIdentifier]) -> dict[int, Exception | Deleted]:
     """The refusals of a bucket policy, which is asked about each key, by id of what was wanted."""
     if not has_policy(call.bucket):
         return {}
-    denied: dict[int, Exception | None] = {}
+    denied: dict[int, Exception | Deleted] = {}
     for number, one in enumerate(wanted):
         if number % ASKED_AT_ONCE == 0:
             await asyncio.sleep(0)  # others' turn: a long policy takes its time on 1,000 keys
         action = "s3:DeleteObjectVersion" if one.version_id else "s3:DeleteObject"
         try:
-            call.allow(Needs.WRITE, call.bucket, action, key=one.key)
+            call.allow(
+                Needs.WRITE, call.bucket, action, key=one.key, version=one.version_id or None
+            )
         except AccessDenied as refusal:
             denied[id(one)] = refusal
     return denied

@@ -1,4 +1,4 @@
-"""Listings of a bucket's keys: ListObjects (1 and 2) and ListObjectVersions, a page at a time.
+"""Listings of a bucket's keys: ListObjects (1 and 2), a page at a time.
 
 The Shapes of the rows define what a page looks like; ``listing_page`` writes them by the thousand.
 """
@@ -8,7 +8,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
-from gateway.errors import InvalidArgument
 from gateway.naming import Owner, key_bytes, key_text, token, token_position, url_key
 from gateway.operation import Call
 from gateway.operations import listing_page
@@ -17,8 +16,6 @@ from gateway.wire.shape import Label, Query, Shape, Written, Xml
 from store.records import Listed
 
 MAX_KEYS = 1000
-NULL = "null"
-"""The version id of what was written while versioning was never on."""
 EMPTY = Listed([], [], [], [], [], [], [], [], None, more=False)
 
 
@@ -41,21 +38,6 @@ class Object(Shape):
     size: int
     storage_class: str = "STANDARD"
     owner: Owner | None = None
-
-
-class ObjectVersion(Shape):
-    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_ObjectVersion.html"""
-
-    key: str
-    version_id: str = NULL
-    is_latest: bool = True
-    last_modified: datetime
-    etag: Annotated[str, Xml("ETag")]
-    checksum_algorithm: tuple[str, ...] = ()
-    checksum_type: str | None = None
-    size: int
-    storage_class: str = "STANDARD"
-    owner: Owner
 
 
 class ListObjectsInput(Shape):
@@ -88,7 +70,7 @@ async def list_objects(call: Call, ask: ListObjectsInput) -> ListObjectsOutput:
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjects.html
     """
     page = _page(call, ask, after=key_bytes(ask.marker), owners=True)
-    write, url = _writing(ask.encoding_type), ask.encoding_type is not None
+    write, url = writing(ask.encoding_type), ask.encoding_type is not None
     following = page.last if page.more and ask.delimiter else None
     as_is = call.config.differences.prefix_of_v1_is_not_encoded and is_legible(ask.prefix)
     return ListObjectsOutput(
@@ -101,7 +83,7 @@ async def list_objects(call: Call, ask: ListObjectsInput) -> ListObjectsOutput:
         is_truncated=page.more,
         encoding_type=ask.encoding_type,
         contents=listing_page.objects(page, url=url, owners=True),
-        common_prefixes=listing_page.common_prefixes(page, url=url),
+        common_prefixes=listing_page.common_prefixes(page.prefixes, url=url),
     )
 
 
@@ -144,7 +126,7 @@ async def list_objects_v2(call: Call, ask: ListObjectsV2Input) -> ListObjectsV2O
     else:
         after = key_bytes(ask.start_after or "")
     page = _page(call, ask, after=after, owners=ask.fetch_owner)
-    write, url = _writing(ask.encoding_type), ask.encoding_type is not None
+    write, url = writing(ask.encoding_type), ask.encoding_type is not None
     return ListObjectsV2Output(
         name=ask.bucket,
         prefix=write(key_bytes(ask.prefix)),
@@ -157,83 +139,13 @@ async def list_objects_v2(call: Call, ask: ListObjectsV2Input) -> ListObjectsV2O
         next_continuation_token=token(page.last) if page.more and page.last is not None else None,
         start_after=None if ask.start_after is None else write(key_bytes(ask.start_after)),
         contents=listing_page.objects(page, url=url, owners=ask.fetch_owner),
-        common_prefixes=listing_page.common_prefixes(page, url=url),
+        common_prefixes=listing_page.common_prefixes(page.prefixes, url=url),
     )
-
-
-class ListObjectVersionsInput(Shape):
-    bucket: Annotated[str, Label("Bucket")]
-    delimiter: Annotated[str, Query("delimiter")] = ""
-    encoding_type: Annotated[EncodingType | None, Query("encoding-type")] = None
-    key_marker: Annotated[str, Query("key-marker")] = ""
-    max_keys: Annotated[int, Query("max-keys")] = MAX_KEYS
-    prefix: Annotated[str, Query("prefix")] = ""
-    version_id_marker: Annotated[str | None, Query("version-id-marker")] = None
-
-
-class ListObjectVersionsOutput(Shape, root="ListVersionsResult"):
-    name: str
-    prefix: str
-    key_marker: str
-    version_id_marker: str
-    next_key_marker: str | None
-    next_version_id_marker: str | None
-    max_keys: int
-    delimiter: str | None
-    is_truncated: bool
-    encoding_type: EncodingType | None
-    versions: Annotated[tuple[ObjectVersion, ...] | Written, Xml("Version")]
-    common_prefixes: tuple[CommonPrefix, ...] | Written
-
-
-async def list_object_versions(
-    call: Call, ask: ListObjectVersionsInput
-) -> ListObjectVersionsOutput:
-    """One page of versions: every object is its key's only one, ``null``, and the latest.
-
-    A page that ends with a common prefix has no ``NextVersionIdMarker``. Raises
-    ``InvalidArgument`` for a version marker without a key marker, an empty one, or any but
-    ``null``.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectVersions.html
-    """
-    _check_version_marker(ask)
-    page = _page(call, ask, after=key_bytes(ask.key_marker), owners=True)
-    write, url = _writing(ask.encoding_type), ask.encoding_type is not None
-    following = page.last if page.more else None
-    at_prefix = bool(page.prefixes) and page.prefixes[-1] == following
-    return ListObjectVersionsOutput(
-        name=ask.bucket,
-        prefix=write(key_bytes(ask.prefix)),
-        key_marker=write(key_bytes(ask.key_marker)),
-        version_id_marker=ask.version_id_marker or "",
-        next_key_marker=None if following is None else write(following),
-        next_version_id_marker=None if following is None or at_prefix else NULL,
-        max_keys=min(ask.max_keys, MAX_KEYS),
-        delimiter=write(key_bytes(ask.delimiter)) or None,
-        is_truncated=page.more,
-        encoding_type=ask.encoding_type,
-        versions=listing_page.versions(page, url=url),
-        common_prefixes=listing_page.common_prefixes(page, url=url),
-    )
-
-
-def _check_version_marker(ask: ListObjectVersionsInput) -> None:
-    marker = ask.version_id_marker
-    if marker is None or (marker == NULL and ask.key_marker):
-        return
-    if not marker:
-        text = "A version-id marker cannot be empty."
-    elif not ask.key_marker:
-        text = "A version-id marker cannot be specified without a key marker."
-    else:
-        text = "Invalid version id specified"
-    raise InvalidArgument(text, ArgumentName="version-id-marker", ArgumentValue=marker)
 
 
 def _page(
     call: Call,
-    ask: ListObjectsInput | ListObjectsV2Input | ListObjectVersionsInput,
+    ask: ListObjectsInput | ListObjectsV2Input,
     *,
     after: bytes,
     owners: bool,
@@ -251,5 +163,5 @@ def _page(
     )
 
 
-def _writing(encoding: EncodingType | None) -> Callable[[bytes], str]:
+def writing(encoding: EncodingType | None) -> Callable[[bytes], str]:
     return key_text if encoding is None else url_key

@@ -15,7 +15,7 @@ from gateway.naming import key_text, owner, url_key
 from gateway.wire.shape import Written
 from gateway.wire.xml_writing import escape
 from store.listing import decode_traits
-from store.records import Listed
+from store.records import DeleteMarker, Entry, Listed, Traits, VersionPage, traits
 
 _BATCH = 128
 """Rows formatted at once: pieces of 30 KB come out of memory that is already there."""
@@ -39,16 +39,44 @@ def objects(page: Listed, *, url: bool, owners: bool) -> Written:
     return _elements(b"Contents", b"", page, url=url, owners=owners)
 
 
-def versions(page: Listed, *, url: bool) -> Written:
-    """The keys of a page, with owners, as ``listing.ObjectVersion``."""
+def only_versions(page: Listed, *, url: bool) -> Written:
+    """The keys of a page, with owners, each as its only ``versions.ObjectVersion``."""
     only = b"<VersionId>null</VersionId><IsLatest>true</IsLatest>"
     return _elements(b"Version", only, page, url=url, owners=True)
 
 
-def common_prefixes(page: Listed, *, url: bool) -> Written:
-    """The common prefixes of a page as ``listing.CommonPrefix``."""
+def versions(page: VersionPage, *, url: bool) -> Written:
+    """Versions and delete markers as ``versions.ObjectVersion`` and ``DeleteMarkerEntry``."""
+    names = _names([each.key for each in page.versions], url=url)
+    rows = zip(names, page.versions, page.latest, strict=True)
+    return Written([_version(name, version, latest) for name, version, latest in rows])
+
+
+def _version(name: bytes, version: Entry | DeleteMarker, latest: bool) -> bytes:
+    second, milliseconds = divmod(version.modified, 1000)
+    said = b"<Key>%b</Key><VersionId>%b</VersionId><IsLatest>%b</IsLatest>%b" % (
+        name,
+        version.version.encode(),
+        b"true" if latest else b"false",
+        b"<LastModified>%b%b</LastModified>" % (_second(second), _MILLISECONDS[milliseconds]),
+    )
+    if isinstance(version, DeleteMarker):
+        return b"<DeleteMarker>%b%b</DeleteMarker>" % (said, _owner(version.owner))
+    before, after = _shown(traits(version.attributes))
+    return b"<Version>%b<ETag>&quot;%b&quot;</ETag>%b<Size>%d</Size>%b%b</Version>" % (
+        said,
+        version.etag.encode(),
+        before,
+        version.size,
+        after,
+        _owner(version.owner),
+    )
+
+
+def common_prefixes(prefixes: list[bytes], *, url: bool) -> Written:
+    """As ``listing.CommonPrefix``."""
     opening, closing = b"<CommonPrefixes><Prefix>", b"</Prefix></CommonPrefixes>"
-    return Written(list(_rows([opening, _names(page.prefixes, url=url), closing])))
+    return Written(list(_rows([opening, _names(prefixes, url=url), closing])))
 
 
 def _elements(element: bytes, version: bytes, page: Listed, *, url: bool, owners: bool) -> Written:
@@ -127,8 +155,12 @@ def _second(second: int) -> bytes:
 
 @lru_cache(maxsize=1024)
 def _traits(packed: bytes) -> tuple[bytes, bytes]:
+    return _shown(decode_traits(packed))
+
+
+@lru_cache(maxsize=1024)
+def _shown(traits: Traits) -> tuple[bytes, bytes]:
     """What comes before the size, and what comes after it."""
-    traits = decode_traits(packed)
     names = [f"<ChecksumAlgorithm>{escape(each)}</ChecksumAlgorithm>" for each in traits.algorithms]
     if traits.checksum_type is not None:
         names.append(f"<ChecksumType>{escape(traits.checksum_type)}</ChecksumType>")

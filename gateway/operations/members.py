@@ -141,6 +141,7 @@ class Description(ChecksumHeaders):
     metadata: Annotated[dict[str, str], PrefixHeaders("x-amz-meta-")]
     parts_count: Annotated[int | None, Header("x-amz-mp-parts-count")] = None
     storage_class: Annotated[str | None, Header("x-amz-storage-class")] = None
+    version_id: Annotated[str | None, Header("x-amz-version-id")] = None
     tag_count: Annotated[int | None, Header("x-amz-tagging-count")] = None
     website_redirect_location: Annotated[str | None, Header("x-amz-website-redirect-location")] = (
         None

@@ -17,12 +17,13 @@ from gateway.operations.members import (
     attributes,
     checksum_members,
 )
+from gateway.operations.named_version import check_version, made
 from gateway.operations.ownership import object_acl, owner_of
 from gateway.operations.tagging import may_tag
-from gateway.operations.view import ReadInput, check_version, view
+from gateway.operations.view import ReadInput, view
 from gateway.wire.shape import Header, Label, Payload, Query, Shape, Status
 from store import cid
-from store.records import Deletion
+from store.records import Deleted, Deletion
 from store.store import Reader
 
 
@@ -38,6 +39,7 @@ class PutObjectOutput(ChecksumHeaders):
     etag: Annotated[str, Header("ETag")]
     cid: Annotated[str, Header("Cid")]
     checksum_type: Annotated[str | None, Header("x-amz-checksum-type")] = None
+    version_id: Annotated[str | None, Header("x-amz-version-id")] = None
 
 
 class HeadObjectInput(ReadInput):
@@ -69,7 +71,8 @@ class DeleteObjectInput(Shape):
 
 
 class DeleteObjectOutput(Shape):
-    pass
+    delete_marker: Annotated[bool | None, Header("x-amz-delete-marker")] = None
+    version_id: Annotated[str | None, Header("x-amz-version-id")] = None
 
 
 async def put_object(call: Call, ask: PutObjectInput) -> PutObjectOutput:
@@ -103,6 +106,7 @@ async def put_object(call: Call, ask: PutObjectInput) -> PutObjectOutput:
         etag=quote_etag(entry.etag),
         cid=cid.text(entry.cid),
         checksum_type=checksums.FULL_OBJECT,
+        version_id=made(entry),
         **checksum_members(sums),
     )
 
@@ -130,18 +134,22 @@ async def head_object(call: Call, ask: HeadObjectInput) -> HeadObjectOutput:
 
 
 async def delete_object(call: Call, ask: DeleteObjectInput) -> DeleteObjectOutput:
-    """Remove a key; one that is not there is as good as removed, unless a condition is given.
+    """Remove a key, or hide it behind a delete marker where versions are kept; or one version.
+
+    What is not there is as good as removed, unless a condition is given.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
 
-    Raises ``NoSuchVersion``, and as ``Store.delete`` answers.
+    Raises ``InvalidArgument``, and as ``Store.delete`` answers.
     """
-    check_version(ask.key, ask.version_id)
+    check_version(ask.version_id)
     expect = conditions.expect_of_deletion(
         ask.if_match, ask.if_match_last_modified_time, ask.if_match_size
     )
-    deletion = Deletion(key_bytes(ask.key), ask.version_id or None, expect)
+    deletion = Deletion(key_bytes(ask.key), ask.version_id, expect)
     (answer,) = await call.store.delete(call.bucket, [deletion], owner=call.caller.id)
-    if isinstance(answer, Exception) and not is_deleted(call, answer):
-        raise answer
-    return DeleteObjectOutput()
+    if isinstance(answer, Exception):
+        if not is_deleted(call, answer):
+            raise answer
+        answer = Deleted()
+    return DeleteObjectOutput(delete_marker=answer.marker or None, version_id=answer.version)

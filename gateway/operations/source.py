@@ -8,12 +8,13 @@ from urllib.parse import unquote_to_bytes
 from gateway import bucket_payment, conditions
 from gateway.access import Needs
 from gateway.conditions import Conditions
-from gateway.errors import AccessDenied, InvalidArgument, NoSuchBucket, NoSuchKey
-from gateway.naming import is_owner, key_bytes
-from gateway.operation import Call
-from gateway.operations.view import check_version
+from gateway.errors import AccessDenied, InvalidArgument, InvalidRequest, NoSuchBucket
+from gateway.naming import is_owner
+from gateway.operation import Call, entry_of
+from gateway.operations.named_version import absent, made
+from gateway.operations.named_version import named as version
 from gateway.wire.shape import Header, Shape
-from store.records import Entry
+from store.records import DeleteMarker, Entry
 
 _HEADER = re.compile(r"/?([^/]+)/(.+)", re.DOTALL)
 
@@ -70,22 +71,30 @@ def readable(call: Call, ask: Source) -> Entry:
     """The entry to copy from, once the caller may read it and the conditions hold.
 
     Raises ``InvalidArgument``, ``NoSuchBucket``, ``AccessDenied`` (before anything tells whether
-    the key exists), ``NoSuchVersion``, ``NoSuchKey``, ``PreconditionFailed``.
+    the key exists), ``NoSuchVersion``, ``NoSuchKey``, ``InvalidRequest`` (a delete
+    marker is no source), ``PreconditionFailed``.
     """
     wanted = named(ask.copy_source)
     bucket = call.store.bucket(wanted.bucket)
     if bucket is None:
         raise NoSuchBucket(BucketName=wanted.bucket)
-    entry = call.store.entry(bucket, key_bytes(wanted.key))
+    entry = entry_of(call.store, bucket, wanted.key, wanted.version_id)
     action = "s3:GetObject" if wanted.version_id is None else "s3:GetObjectVersion"
     if bucket_payment.CONFIG in bucket.config:
         bucket_payment.requester_pays(bucket, call.caller, call.request)
-    call.allow(Needs.GET, bucket, action, key=wanted.key, entry=entry)
+    call.allow(Needs.GET, bucket, action, key=wanted.key, entry=entry, version=wanted.version_id)
     if not is_owner(bucket.owner, ask.expected_source_bucket_owner):
         raise AccessDenied
-    check_version(wanted.key, wanted.version_id)
+    if wanted.version_id is not None:
+        found = version(call, bucket, wanted.key, wanted.version_id)
+        if isinstance(found, DeleteMarker):
+            raise InvalidRequest(
+                "The source of a copy request may not specifically refer to a delete marker by "
+                "version id."
+            )
+        entry = found
     if entry is None:
-        raise NoSuchKey(Key=wanted.key)
+        raise absent(call, bucket, wanted.key)
     on_source = Conditions(
         ask.copy_source_if_match,
         ask.copy_source_if_none_match,
@@ -94,6 +103,12 @@ def readable(call: Call, ask: Source) -> Entry:
     )
     conditions.check_source(on_source, entry, call.now)
     return entry
+
+
+def copied(ask: Source, source: Entry) -> str | None:
+    """How the answer names the version that was copied."""
+    asked = named(ask.copy_source).version_id is not None
+    return source.version if asked else made(source)
 
 
 def _decoded(text: str, header: str) -> str:

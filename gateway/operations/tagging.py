@@ -8,11 +8,12 @@ from gateway.access import Needs
 from gateway.errors import NoSuchTagSet, OperationAborted
 from gateway.operation import Call
 from gateway.operations import tags
+from gateway.operations.named_version import current, shown
 from gateway.operations.tags import Tag, Tagging
-from gateway.operations.view import current
 from gateway.wire.kept import keep, kept
-from gateway.wire.shape import Label, Payload, Query, Shape, Xml
+from gateway.wire.shape import Header, Label, Payload, Query, Shape, Xml
 from store import errors as store_errors
+from store.records import Entry
 
 CONFIG = "tagging"
 ATTEMPTS = 8
@@ -87,22 +88,24 @@ class PutObjectTaggingInput(Shape):
 
 
 class PutObjectTaggingOutput(Shape):
-    """Nothing: 200."""
+    version_id: Annotated[str | None, Header("x-amz-version-id")] = None
 
 
 async def put_object_tagging(call: Call, ask: PutObjectTaggingInput) -> PutObjectTaggingOutput:
     """Give the object these tags in place of all it had, at most 10; nothing else changes.
 
-    Raises ``InvalidTag``, ``BadRequest`` (too many), ``NoSuchKey``, ``NoSuchVersion``,
-    ``OperationAborted``.
+    Raises ``InvalidTag``, ``BadRequest`` (too many), ``OperationAborted``, and as
+    ``current``.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectTagging.html
     """
     given = tags.of_object(tags.pairs(ask.tagging), call.config.differences)
     action = "s3:PutObjectVersionTagging" if ask.version_id else "s3:PutObjectTagging"
-    call.allow(Needs.OWNER, call.bucket, action, key=ask.key, requested_tags=given)
-    await _retag(call, ask.key, ask.version_id, given)
-    return PutObjectTaggingOutput()
+    call.allow(
+        Needs.OWNER, call.bucket, action, key=ask.key, version=ask.version_id, requested_tags=given
+    )
+    entry = await _retag(call, ask.key, ask.version_id, given)
+    return PutObjectTaggingOutput(version_id=shown(call.bucket, entry))
 
 
 class GetObjectTaggingInput(Shape):
@@ -112,18 +115,22 @@ class GetObjectTaggingInput(Shape):
 
 
 class GetObjectTaggingOutput(Shape, root="Tagging"):
+    version_id: Annotated[str | None, Header("x-amz-version-id")] = None
     tag_set: Annotated[tuple[Tag, ...], Xml("TagSet", member="Tag")]
 
 
 async def get_object_tagging(call: Call, ask: GetObjectTaggingInput) -> GetObjectTaggingOutput:
-    """The object's tags; an empty set when it has none. Raises ``NoSuchKey``, ``NoSuchVersion``.
+    """The object's tags; an empty set when it has none. Raises as ``current``.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectTagging.html
     """
-    given = current(call, ask.key, ask.version_id).attributes.tags
+    entry = current(call, ask.key, ask.version_id)
+    given = entry.attributes.tags
     if call.config.differences.object_tags_are_sorted:
         given = dict(sorted(given.items()))
-    return GetObjectTaggingOutput(tag_set=tags.elements(given))
+    return GetObjectTaggingOutput(
+        version_id=shown(call.bucket, entry), tag_set=tags.elements(given)
+    )
 
 
 class DeleteObjectTaggingInput(Shape):
@@ -133,7 +140,7 @@ class DeleteObjectTaggingInput(Shape):
 
 
 class DeleteObjectTaggingOutput(Shape):
-    """Nothing: 204."""
+    version_id: Annotated[str | None, Header("x-amz-version-id")] = None
 
 
 async def delete_object_tagging(
@@ -141,12 +148,12 @@ async def delete_object_tagging(
 ) -> DeleteObjectTaggingOutput:
     """Remove the object's tags; having none is not an error.
 
-    Raises ``NoSuchKey``, ``NoSuchVersion``, ``OperationAborted``.
+    Raises ``OperationAborted``, and as ``current``.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjectTagging.html
     """
-    await _retag(call, ask.key, ask.version_id, {})
-    return DeleteObjectTaggingOutput()
+    entry = await _retag(call, ask.key, ask.version_id, {})
+    return DeleteObjectTaggingOutput(version_id=shown(call.bucket, entry))
 
 
 def may_tag(call: Call, tagging: str | None) -> None:
@@ -159,12 +166,11 @@ def may_tag(call: Call, tagging: str | None) -> None:
         call.allow(Needs.OWNER, call.bucket, "s3:PutObjectTagging", key=key)
 
 
-async def _retag(call: Call, key: str, version_id: str | None, given: dict[str, str]) -> None:
+async def _retag(call: Call, key: str, version_id: str | None, given: dict[str, str]) -> Entry:
     for _ in range(ATTEMPTS):
         entry = current(call, key, version_id)
         try:
-            await call.store.set_attributes(entry, replace(entry.attributes, tags=given))
+            return await call.store.set_attributes(entry, replace(entry.attributes, tags=given))
         except store_errors.NoSuchEntry:
             continue
-        return
     raise OperationAborted

@@ -16,18 +16,13 @@ from gateway.errors import (
     InvalidPart,
     InvalidPartNumber,
     InvalidRequest,
-    NoSuchKey,
-    NoSuchVersion,
 )
-from gateway.naming import key_bytes
 from gateway.operation import Call
 from gateway.operations.members import check_part_number, checksum_members, description
+from gateway.operations.named_version import current, shown
 from gateway.ranges import Span
 from gateway.wire.shape import Header, Label, Query, Shape
 from store.records import Entry, ObjectPart
-
-NULL_VERSIONS = frozenset({"", "null"})
-"""The version id of an object in a bucket without versioning."""
 
 OVERRIDABLE = (
     "cache_control",
@@ -77,8 +72,8 @@ class View(NamedTuple):
 def view(call: Call, ask: ReadInput) -> View:
     """Decide a read: which object, whether at all, which bytes.
 
-    Raises ``NoSuchKey``, ``NoSuchVersion``, ``PreconditionFailed``, ``NotModified``,
-    ``InvalidRange``, ``InvalidPartNumber``, ``InvalidRequest``, ``InvalidArgument``.
+    Raises as ``current``, ``PreconditionFailed``, ``NotModified``, ``InvalidRange``,
+    ``InvalidPartNumber``, ``InvalidRequest``, ``InvalidArgument``.
     """
     overrides = _overrides(call, ask)
     entry = current(call, ask.key, ask.version_id)
@@ -98,6 +93,7 @@ def view(call: Call, ask: ReadInput) -> View:
         if parts:
             said["parts_count"] = len(parts)
             sums = parts[ask.part_number - 1].checksums
+    said["version_id"] = shown(call.bucket, entry)
     said["status"] = 200
     if span is not None and span.length:
         said["status"] = 206
@@ -110,22 +106,6 @@ def view(call: Call, ask: ReadInput) -> View:
         said |= checksum_members(sums)
         said["checksum_type"] = entry.attributes.checksum_type
     return View(entry, span, said)
-
-
-def current(call: Call, key: str, version_id: str | None = None) -> Entry:
-    """The entry a read is about. Raises ``NoSuchVersion``, ``NoSuchKey``."""
-    check_version(key, version_id)
-    entry = call.found or call.store.entry(call.bucket, key_bytes(key))
-    if entry is None:
-        told = call.config.differences.absence_tells_delete_marker
-        raise NoSuchKey(Key=key, headers={"x-amz-delete-marker": "false"} if told else None)
-    return entry
-
-
-def check_version(key: str, version_id: str | None) -> None:
-    """Raises ``NoSuchVersion`` for every version but the null one."""
-    if version_id is not None and version_id not in NULL_VERSIONS:
-        raise NoSuchVersion(Key=key, VersionId=version_id)
 
 
 def _part(

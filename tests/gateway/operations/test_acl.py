@@ -255,4 +255,4 @@ def test_there_is_only_the_null_version(bucket, s3):
     s3.put_object(Bucket=bucket, Key="key", Body=b"")
 
     refused = refusal(s3.get_object_acl, Bucket=bucket, Key="key", VersionId="abc")
-    assert refused == ("NoSuchVersion", 404)
+    assert refused == ("InvalidArgument", 400)

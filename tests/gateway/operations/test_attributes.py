@@ -100,4 +100,4 @@ def test_unknown_attributes_and_versions_are_refused(s3, bucket):
     assert refusal(call, **asked, ObjectAttributes=["Color"]) == (400, "InvalidArgument")
     assert refusal(call, **asked, ObjectAttributes=["ETag", "etag"]) == (400, "InvalidArgument")
     asked |= {"ObjectAttributes": ["ETag"], "VersionId": "no-such"}
-    assert refusal(call, **asked) == (404, "NoSuchVersion")
+    assert refusal(call, **asked) == (400, "InvalidArgument")

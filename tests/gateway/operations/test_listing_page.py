@@ -14,12 +14,22 @@ from gateway.operations.listing import (
     CommonPrefix,
     EncodingType,
     ListObjectsOutput,
-    ListObjectVersionsOutput,
     Object,
+)
+from gateway.operations.versions import (
+    DeleteMarkerEntry,
+    ListObjectVersionsOutput,
     ObjectVersion,
 )
 from gateway.wire.shape import Shape, Written
-from store.records import Listed, Traits
+from store.records import (
+    Attributes,
+    DeleteMarker,
+    Entry,
+    Listed,
+    Traits,
+    VersionPage,
+)
 
 TRAITS = st.builds(
     Traits,
@@ -108,7 +118,7 @@ def objects_document(contents, prefixes) -> bytes:
     return wire.render(output, status=200).body
 
 
-def versions_document(versions) -> bytes:
+def versions_document(versions, markers=()) -> bytes:
     output = ListObjectVersionsOutput(
         name="bucket",
         prefix="",
@@ -121,6 +131,7 @@ def versions_document(versions) -> bytes:
         is_truncated=False,
         encoding_type=None,
         versions=versions,
+        delete_markers=markers,
         common_prefixes=(),
     )
     return wire.render(output, status=200).body
@@ -132,7 +143,7 @@ def versions_document(versions) -> bytes:
 def test_objects_are_written_as_their_shapes_say(page, url, owners):
     written = objects_document(
         listing_page.objects(page, url=url, owners=owners),
-        listing_page.common_prefixes(page, url=url),
+        listing_page.common_prefixes(page.prefixes, url=url),
     )
 
     contents = shapes(page, Object, url=url, owners=owners)
@@ -141,10 +152,64 @@ def test_objects_are_written_as_their_shapes_say(page, url, owners):
 
 @given(PAGES, st.booleans())
 def test_versions_are_written_as_their_shapes_say(page, url):
-    written = versions_document(listing_page.versions(page, url=url))
+    written = versions_document(listing_page.only_versions(page, url=url))
 
     rows = shapes(page, ObjectVersion, url=url, owners=True)
     assert written == versions_document(rows)
+
+
+def stored(row, version) -> Entry:
+    key, modified, etag, size, traits, owner = row
+    headers = {"x-amz-storage-class": traits.storage_class} if traits.storage_class else {}
+    said = Attributes(
+        headers=headers,
+        checksums=dict.fromkeys(traits.algorithms, "AAAAAA=="),
+        checksum_type=traits.checksum_type,
+    )
+    text = etag.decode()
+    return Entry(1, key, 1, size, b"", text, modified, owner, said, version=version)
+
+
+def version_shape(each: Entry | DeleteMarker, latest: bool, *, url: bool) -> Shape:
+    write = url_key if url else key_text
+    common = {
+        "key": write(each.key),
+        "version_id": each.version,
+        "is_latest": latest,
+        "last_modified": datetime.fromtimestamp(each.modified / 1000, UTC),
+        "owner": owner(each.owner),
+    }
+    if isinstance(each, DeleteMarker):
+        return DeleteMarkerEntry(**common)
+    return ObjectVersion(
+        **common,
+        etag=f'"{each.etag}"',
+        checksum_algorithm=tuple(dict.fromkeys(each.attributes.checksums)),
+        checksum_type=each.attributes.checksum_type,
+        size=each.size,
+        storage_class=each.attributes.headers.get("x-amz-storage-class", "STANDARD"),
+    )
+
+
+@given(st.lists(st.tuples(ROWS, st.booleans(), st.booleans())), st.booleans())
+def test_versions_and_markers_are_written_as_their_shapes_say(rows, url):
+    versions = [
+        DeleteMarker(1, row[0], "null", row[1], row[-1]) if marker else stored(row, "f" * 32)
+        for row, marker, _ in rows
+    ]
+    latest = [each for *_, each in rows]
+    page = VersionPage(versions, latest, [], None, None, more=False)
+
+    # In their place, unlike the members of a Shape: so row by row.
+    for piece, each, newest in zip(
+        listing_page.versions(page, url=url).pieces, versions, latest, strict=True
+    ):
+        shape = version_shape(each, newest, url=url)
+        if isinstance(each, DeleteMarker):
+            wanted = versions_document((), (shape,))
+        else:
+            wanted = versions_document((shape,))
+        assert versions_document(Written([piece])) == wanted
 
 
 @pytest.mark.parametrize("count", [1, 127, 128, 129, 256, 1000])
@@ -156,7 +221,7 @@ def test_a_page_of_any_length_is_whole(count, odd):
 
     written = objects_document(
         listing_page.objects(page, url=False, owners=True),
-        listing_page.common_prefixes(page, url=False),
+        listing_page.common_prefixes(page.prefixes, url=False),
     )
 
     contents = shapes(page, Object, url=False, owners=True)

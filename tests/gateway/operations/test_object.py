@@ -485,8 +485,8 @@ def test_the_null_version_is_the_object_itself(s3, bucket):
     s3.put_object(Bucket=bucket, Key="k", Body=INLINE)
     assert s3.get_object(Bucket=bucket, Key="k", VersionId="null")["Body"].read() == INLINE
     other = {"Bucket": bucket, "Key": "k", "VersionId": "3HL4kqtJvjVBH40Nrjfkd"}
-    assert refusal(s3.get_object, **other) == (404, "NoSuchVersion")
-    assert refusal(s3.delete_object, **other) == (404, "NoSuchVersion")
+    assert refusal(s3.get_object, **other) == (400, "InvalidArgument")
+    assert refusal(s3.delete_object, **other) == (400, "InvalidArgument")
     s3.delete_object(Bucket=bucket, Key="k", VersionId="null")
     assert refusal(s3.head_object, Bucket=bucket, Key="k") == (404, "404")
 

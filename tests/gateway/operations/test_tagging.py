@@ -57,7 +57,7 @@ def test_tags_of_what_is_not_there(call, bucket, s3):
 
     assert refusal(call, **asked) == (404, "NoSuchKey")
     s3.put_object(Bucket=bucket, Key="key")
-    assert refusal(call, **asked, VersionId="1") == (404, "NoSuchVersion")
+    assert refusal(call, **asked, VersionId="1") == (400, "InvalidArgument")
     call(**asked, VersionId="null")
 
 
