@@ -17,7 +17,7 @@ from gateway.errors import (
 )
 from gateway.naming import key_bytes
 from gateway.operation import Call
-from gateway.operations.view import current
+from gateway.operations.named_version import current
 from gateway.wire.shape import Header, Label, Shape
 from store import errors as store_errors
 from store.records import Entry, Expect

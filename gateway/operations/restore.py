@@ -6,7 +6,7 @@ from typing import Annotated
 from gateway.errors import InvalidArgument, InvalidObjectState, S3NotImplemented
 from gateway.operation import Call
 from gateway.operations.members import STANDARD
-from gateway.operations.view import current
+from gateway.operations.named_version import current
 from gateway.wire.shape import Label, Payload, Query, Shape
 from store.records import STORAGE_CLASS
 
