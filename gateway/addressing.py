@@ -11,6 +11,7 @@ are opaque (``//``, ``.`` and ``..`` are characters like others).
 
 import re
 from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from gateway.errors import BadRequest, InvalidBucketName, InvalidURI, KeyTooLongError
@@ -18,6 +19,9 @@ from gateway.request import Headers, Query, RawBody, Request
 
 MAX_KEY_BYTES = 1024
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html"""
+
+MOST_KEPT = 1024
+"""Longer targets are read anew each time: what is kept has a bound."""
 
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f#]")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -43,34 +47,53 @@ def parse(
     """
     headers = Headers(pairs)
     host = _host(headers)
+    if method == "OPTIONS" and target == "*":
+        place = Place("*", _query(""), None, None, _bucket_of(host, base_domains) is not None)
+    else:
+        read = _place if len(target) <= MOST_KEPT else _place.__wrapped__
+        place = read(target, host, base_domains)
+    return Request(
+        method=method,
+        path=place.path,
+        query=place.query,
+        headers=headers,
+        body=body,
+        bucket=place.bucket,
+        key=place.key,
+        secure=secure,
+        peer=peer,
+        virtual_host=place.virtual_host,
+    )
+
+
+class Place(NamedTuple):
+    """What a target says, whoever asks and how."""
+
+    path: str
+    query: Query
+    bucket: str | None
+    key: str | None
+    virtual_host: bool
+
+
+@lru_cache(maxsize=2048)
+def _place(target: str, host: str, base_domains: tuple[str, ...]) -> Place:
+    """Kept, since what is popular is asked for again and again, presigned URLs included."""
     path, _, query = target.partition("?")
     plain = target.isprintable() and " " not in target and "#" not in target
     if not plain and _UNPRINTABLE.search(target):
         raise InvalidURI
     virtual = _bucket_of(host, base_domains)
-    if method == "OPTIONS" and path == "*":
-        bucket, key = None, None
-    elif not path.startswith("/"):
+    if not path.startswith("/"):
         raise InvalidURI
-    elif virtual is not None:
+    if virtual is not None:
         bucket, key = virtual, _decode(path[1:])
     else:
         first, _, rest = path[1:].partition("/")
         bucket, key = _decode(first), _decode(rest)
         if key and not bucket:
             raise InvalidBucketName(BucketName="")
-    return Request(
-        method=method,
-        path=path,
-        query=_query(query),
-        headers=headers,
-        body=body,
-        bucket=bucket or None,
-        key=checked_key(key or ""),
-        secure=secure,
-        peer=peer,
-        virtual_host=virtual is not None,
-    )
+    return Place(path, _query(query), bucket or None, checked_key(key or ""), virtual is not None)
 
 
 def _host(headers: Headers) -> str:

@@ -6,6 +6,7 @@ Order: mechanism, claim (form, clock, region), signature, key, then the headers 
 
 from collections.abc import Callable, Iterator, Set
 from datetime import datetime
+from functools import lru_cache
 from hmac import compare_digest
 from typing import Protocol
 
@@ -26,7 +27,7 @@ from gateway.errors import (
     S3Error,
     SignatureDoesNotMatch,
 )
-from gateway.request import Request
+from gateway.request import Query, Request
 from keys.access_key import AccessKey
 
 SIGV4_PARAMETERS = frozenset(
@@ -150,10 +151,16 @@ def _sigv4(request: Request, claim: Claim, keys: Keys) -> tuple[AccessKey, Chunk
     raise refusal
 
 
+@lru_cache(maxsize=1024)
+def _canonical_query(query: Query) -> str:
+    """By identity: a target that comes again has the same one (``gateway.addressing``)."""
+    return canonical.canonical_query(query.raw)
+
+
 def _canonical_requests(request: Request, claim: Claim) -> Iterator[bytes]:
     """As it came; then with the Host spelled as the client may have signed it, if that differs."""
     uri = canonical.canonical_uri(request.path)
-    query = canonical.canonical_query(request.query.raw) if request.query.raw else ""
+    query = _canonical_query(request.query) if request.query.raw else ""
     lines = canonical.plain_lines(request.headers.unique, claim.signed_headers)
     if lines is not None:
         yield f"{request.method}\n{uri}\n{query}\n{lines}\n{claim.payload}".encode("latin-1")

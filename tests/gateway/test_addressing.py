@@ -197,3 +197,14 @@ def test_any_target_is_read_or_refused_with_an_s3_error(target: str):
     except (InvalidURI, KeyTooLongError):
         return
     assert request.bucket == "bucket"
+
+
+def test_a_target_that_comes_again_is_read_by_its_own_host_and_method():
+    for _ in range(2):
+        assert (asked("GET /a/b").bucket, asked("GET /a/b").key) == ("a", "b")
+        virtual = asked("GET /a/b", host="photos.localhost")
+        assert (virtual.bucket, virtual.key, virtual.virtual_host) == ("photos", "a/b", True)
+        assert asked("PUT /a/b").method == "PUT"
+        with pytest.raises(InvalidURI):
+            asked("GET *")
+        assert asked("OPTIONS *").path == "*"
