@@ -9,6 +9,7 @@ from gateway.commands.outcome import refusals
 COMMANDS = {
     "serve": "serve",
     "keys": "keys",
+    "kms": "kms",
     "config": "config",
     "cid": "store",
     "stats": "store",

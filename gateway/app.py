@@ -29,7 +29,7 @@ from gateway.serve import MAX_HEADERS, Gateway, Head, fail, refuse, serve
 from gateway.trace import Trace
 from gateway.wire_body import WireBody
 from keys.table import Table
-from store.store import Reader, Store
+from store.store import Outgoing, Store
 
 log = logging.getLogger("s3gw.gateway")
 
@@ -262,7 +262,7 @@ async def _stream(
             return await _write(request, fail(error, head, story), body, story)
         answer = web.StreamResponse(status=response.status, headers=response.headers)
         _close_if_last(answer, body, request)
-        if not isinstance(response.body, Reader) and request.version >= (1, 1):
+        if not isinstance(response.body, Outgoing) and request.version >= (1, 1):
             answer.enable_chunked_encoding()
         await answer.prepare(request)
         while piece:
@@ -278,7 +278,7 @@ async def _stream(
         request.protocol.force_close()
         raise
     finally:
-        if isinstance(response.body, Reader):
+        if isinstance(response.body, Outgoing):
             response.body.close()
     return answer
 

@@ -84,6 +84,15 @@ class Compat:
     test_get_public_acl_bucket_policy_status,
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketPolicyStatus.html"""
 
+    wrong_customer_key_is_invalid_request: bool = False
+    """InvalidRequest (400) to a read with another key (SSE-C), not AccessDenied.
+    test_encryption_sse_c_other_key,
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html"""
+
+    kms_needs_a_key_id: bool = False
+    """aws:kms without one is refused; AWS takes the key aws/s3. test_sse_kms_no_key,
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
+
 
 AWS = Compat()
 NAMED = {"aws": AWS, "rgw": Compat(**{row.name: True for row in fields(Compat)})}

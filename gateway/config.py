@@ -72,6 +72,12 @@ class Config:
     import_profile: str = row(
         "unixfs-v1-2025", "UnixFS profile of new buckets", one_of=PROFILES.keys()
     )
+    kms_keys: tuple[str, ...] = row(
+        (), "KMS keys (SSE-KMS) that are made at start when they are not there"
+    )
+    sse_c_over_http: bool = row(
+        False, "take customers' encryption keys over plain HTTP from other machines too"
+    )
     sigv2: bool = row(
         True, "verify SigV2 too: presigned URLs and forms (boto3's default in us-east-1), headers"
     )

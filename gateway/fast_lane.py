@@ -23,7 +23,7 @@ from gateway.heads import is_hot, read_head, whole
 from gateway.response import Response
 from gateway.serve import Gateway, Head, fail, serve
 from gateway.trace import Trace
-from store.store import Reader
+from store.store import Outgoing
 
 log = logging.getLogger("s3gw.gateway")
 
@@ -274,7 +274,7 @@ async def _answer(gateway: Gateway, head: Head, body: SmallBody) -> Answer:
 
 
 async def _read(response: Response, head: Head, story: Trace) -> Answer:
-    assert isinstance(response.body, Reader)
+    assert isinstance(response.body, Outgoing)
     try:
         if response.body.size > MOST_OUT:
             raise TooLong

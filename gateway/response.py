@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator
 
 from msgspec import Struct, field
 
-from store.store import Reader
+from store.store import Outgoing
 
 
 class Response(Struct):
-    """``body``: bytes, a store ``Reader`` (length in content-length), or a stream to be chunked."""
+    """``body``: bytes, an ``Outgoing`` (length in content-length), or a stream to be chunked."""
 
     status: int
     headers: list[tuple[str, str]] = field(default_factory=list)
-    body: bytes | Reader | AsyncIterator[bytes] = b""
+    body: bytes | Outgoing | AsyncIterator[bytes] = b""
     lines: str = ""
     """The first ``settled`` of the headers as they go out, for one that goes out often."""
     settled: int = 0

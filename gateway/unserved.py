@@ -77,11 +77,7 @@ _ORDINARY = frozenset(
     }
 )
 """What requests mostly consist of; none of it asks for what is not served."""
-_PREFIXES = (
-    "x-amz-server-side-encryption",
-    "x-amz-copy-source-server-side-encryption",
-    "x-amz-object-lock-",
-)
+_PREFIXES = ("x-amz-object-lock-",)
 _HARMLESS = {
     "x-amz-bucket-namespace": "global",
     "x-amz-bucket-object-lock-enabled": "false",
@@ -134,6 +130,8 @@ def refuse_unsupported(request: Request) -> None:
     for name, value in request.headers.pairs:
         if not name.startswith("x-amz-") or name in _ORDINARY:
             continue
+        if name.startswith("x-amz-server-side-encryption"):
+            _refuse_encryption(request, name, value)
         asks = (
             name in _HEADERS
             or name.startswith(_PREFIXES)
@@ -142,3 +140,18 @@ def refuse_unsupported(request: Request) -> None:
         )
         if asks:
             raise S3NotImplemented(Header=name)
+
+
+def _refuse_encryption(request: Request, name: str, value: str) -> None:
+    """Of an object that is made, or read with the client's own key, the operation judges it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/specifying-s3-encryption.html
+    """
+    if request.key is None:
+        raise S3NotImplemented(Header=name)
+    if request.method in ("GET", "HEAD") and "-customer-" not in name:
+        raise InvalidArgument(
+            f"{name} header is not supported for this operation.",
+            ArgumentName=name,
+            ArgumentValue=value,
+        )

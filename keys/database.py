@@ -12,7 +12,7 @@ from typing import NamedTuple
 from keys.errors import TableTooNew
 
 FILE_NAME = "keys.sqlite"
-SCHEMA = 1
+SCHEMA = 2
 """``len(migrations.STEPS)``, said here so that a current table loads no migrations."""
 WRITE_WAIT_SECONDS = 5.0
 """How long a verb waits for another process that is writing."""

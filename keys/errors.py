@@ -13,6 +13,10 @@ class KeyExists(KeysError):
     """An imported id is taken."""
 
 
+class NoSuchKmsKey(KeysError):
+    """No KMS key has this id."""
+
+
 class InvalidKey(KeysError):
     """An imported id or secret is not usable in a signature (length, characters)."""
 

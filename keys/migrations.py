@@ -47,5 +47,16 @@ def _first(database: Database) -> None:
     relation.create_index(["root"], unique=True)
 
 
-STEPS: tuple[Callable[[Database], None], ...] = (_first,)
+def _kms_keys(database: Database) -> None:
+    relation = database["kms_key"]
+    assert isinstance(relation, Relation)
+    relation.create(
+        {"id": str, "sealed": bytes, "created_at": int},  # milliseconds since the epoch
+        pk="id",
+        not_null={"sealed", "created_at"},
+        strict=True,
+    )
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (_first, _kms_keys)
 """One per schema version; never edited once released."""

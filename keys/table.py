@@ -14,6 +14,7 @@ from keys import credentials, master_key
 from keys.access_key import AccessKey
 from keys.database import FILE_NAME, SELECT, Row, open_database
 from keys.errors import KeyExists, MasterKeyRefused, NoSuchKey
+from keys.kms import Kms
 from keys.seal import Seal
 from keys.snapshot import STALE_SECONDS, Snapshot
 
@@ -46,8 +47,10 @@ class Table:
         self._clock = clock
         self._monotonic = monotonic
         self._snapshot: Snapshot | None = None
-        self._seal = _seal(directory, master_key_file, table_exists=self._path.exists())
+        master = _master_key(directory, master_key_file, table_exists=self._path.exists())
+        self._seal = Seal(master)
         self._database = open_database(self._path)
+        self.kms = Kms(self._path, self._database, master, self._now)
         try:
             self._refuse_another_seal()
         except BaseException:
@@ -191,12 +194,12 @@ class Table:
             )
 
 
-def _seal(directory: Path, master_key_file: Path | None, *, table_exists: bool) -> Seal:
+def _master_key(directory: Path, master_key_file: Path | None, *, table_exists: bool) -> bytes:
     if master_key_file is not None:
-        return Seal(master_key.read(master_key_file))
+        return master_key.read(master_key_file)
     path = directory / MASTER_KEY_NAME
     if not path.exists():
         if table_exists:
             raise MasterKeyRefused(f"{path} is missing, and the secrets in {FILE_NAME} need it")
         master_key.create(path)
-    return Seal(master_key.read(path))
+    return master_key.read(path)

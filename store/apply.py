@@ -185,15 +185,16 @@ def _take(db: apsw.Connection, lsn: int, c: PutEntry) -> tuple[int | None, int |
     if known is None:
         if isinstance(c.source, Known):
             raise Damaged(f"change {lsn} refers to content {c.cid.hex()}, which is not there")
-        return None, _new_content(db, lsn, c.cid, c.size, c.source)
+        return None, _new_content(db, lsn, c.cid, c.source)
     db.execute("UPDATE content SET refs = refs + 1 WHERE id = ?", known)
     if isinstance(c.source, Placed):
         trash(db, c.source.extents, freed=0)  # nobody ever saw them: no grace
     return None, known[0]
 
 
-def _new_content(db: apsw.Connection, lsn: int, cid: bytes, size: int, placed: Placed) -> int:
+def _new_content(db: apsw.Connection, lsn: int, cid: bytes, placed: Placed) -> int:
     extents = encode(placed.extents)
+    size = sum([extent.length for extent in placed.extents])  # the entry's, unless encrypted
     db.execute(
         "INSERT INTO content (id, cid, size, refs, crc, extents, leaves)"
         " VALUES (?, ?, ?, 1, ?, ?, ?)",

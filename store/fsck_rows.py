@@ -13,6 +13,7 @@ from store import unixfs, version_rows
 from store.apply import decode_extents
 from store.database import Row, one, row_crc
 from store.intact import intact
+from store.names import decode_attributes
 from store.records import Extent
 
 Found = Iterator[tuple[str, str, int]]
@@ -56,15 +57,16 @@ def _entries(db: apsw.Connection, table: str, fast: bool) -> Found:
         body, content = values[11], values[12]
         if body is None and content is None and table == "version":
             continue  # a delete marker
+        stored = _stored(entry_size, values[9])
         if (body is None) == (content is None):
             yield "entry", f"{where} has not exactly one of body and content", entry_size
         elif content is not None:
-            if (cid, size) != (entry_cid, entry_size):
+            if (cid, size) != (entry_cid, stored):
                 what = "is not there" if cid is None else "has other bytes"
                 yield "entry-content", f"{where}: content {content} {what}", entry_size
         elif data is None:
             yield "entry-body", f"{where}: body {body} is not there", entry_size
-        elif not _is_inline(data, entry_size, entry_cid):
+        elif not _is_inline(data, stored, entry_cid):
             yield "entry-body", f"{where}: body {body} has other bytes", entry_size
 
 
@@ -84,6 +86,17 @@ def _order(db: apsw.Connection) -> Found:
 
 def _where(bucket: str | int, key: bytes) -> str:
     return f"{bucket}/{key.decode('utf-8', 'backslashreplace')}"
+
+
+def _stored(size: int, attributes: bytes) -> int:
+    """How many bytes the store has for an entry of ``size``."""
+    if b"encryption" not in attributes:  # spares decoding all others
+        return size
+    try:
+        encryption = decode_attributes(attributes).encryption
+    except msgspec.MsgspecError:
+        return size  # its checksum tells
+    return encryption.stored if encryption else size
 
 
 def _is_inline(data: bytes | int, size: int, cid: bytes) -> bool:

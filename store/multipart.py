@@ -101,13 +101,15 @@ class Complete(Commit[Entry]):
         attributes: Attributes,
         expect: Expect,
         now: int,
+        size: int | None = None,
     ) -> None:
+        """``size`` is what clients see, where that is not the number of bytes."""
         self._parts = parts
         self._expect = expect
         entry = PutEntry(
             bucket=upload.bucket,
             key=upload.key,
-            size=joined.size,
+            size=joined.size if size is None else size,
             cid=joined.cid,
             etag=etag,
             modified=now,

@@ -20,7 +20,20 @@ PIECE_BYTES = 1 << 20
 _scratch = threading.local()
 
 
-class Reader:
+class Outgoing:
+    """``size`` bytes on their way out, in pieces. ``close`` it."""
+
+    size: int
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of the bytes. May be called again."""
+        raise NotImplementedError
+
+
+class Reader(Outgoing):
     """``length`` bytes from ``start`` on, in order, at most 1 MiB at a time. Is itself a ``Body``.
 
     Holds a shared lock on what it reads, so the collector never takes it away; ``close`` it.

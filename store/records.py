@@ -60,6 +60,21 @@ class Grant(Struct, frozen=True, array_like=True):
     """URI of the group."""
 
 
+class Encryption(Struct, frozen=True, omit_defaults=True):
+    """How bytes were encrypted on their way here. To the store they are bytes like others."""
+
+    kind: str
+    """``AES256``, ``aws:kms``, ``aws:kms:dsse``; ``customer`` when only the client has the key."""
+    wrapped: bytes
+    """The object's own key, under the key that ``kind`` and ``key_id`` say."""
+    stored: int = 0
+    """How many bytes the store has, where ``Entry.size`` is what clients see."""
+    key_id: str | None = None
+    context: str | None = None
+    """Base64 of JSON, as the client said it."""
+    bucket_key: bool | None = None
+
+
 class Attributes(Struct, frozen=True, omit_defaults=True):
     """What a client said about an object, kept as it was said and given back on every read."""
 
@@ -77,6 +92,8 @@ class Attributes(Struct, frozen=True, omit_defaults=True):
     """In the order they were given."""
     grants: tuple[Grant, ...] | None = None
     """An ACL that is no canned one, in the order it was given; ``None``: ``acl`` says it."""
+    encryption: Encryption | None = None
+    """``None``: the bytes are stored as they were sent."""
 
 
 STORAGE_CLASS = "x-amz-storage-class"

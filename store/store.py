@@ -19,7 +19,7 @@ from store.engine import Engine
 from store.errors import Damaged, NoSpace, NoSuchBucket, NoSuchEntry, Unavailable
 from store.failpoints import hit
 from store.intact import intact
-from store.reader import Reader
+from store.reader import Outgoing, Reader
 from store.records import (
     Attributes,
     Body,
@@ -41,7 +41,7 @@ from store.unixfs import PROFILES
 from store.versioned import Versioned
 from store.walindex import WalIndex
 
-__all__ = ["Reader", "Settings", "Store"]
+__all__ = ["Outgoing", "Reader", "Settings", "Store"]
 
 _SPARE_BYTES = 8 << 20
 
@@ -321,12 +321,13 @@ class Store(Buckets, Versioned):
         attributes: Attributes,
         expect: Expect = ANYTHING,
         owner: str | None = None,
+        size: int | None = None,
     ) -> Entry:
         """Make one object of ``parts``, in that order, and drop the others.
 
-        The object's owner is the initiator unless another is given. Re-hashes from the first part
-        that does not end on a leaf boundary, otherwise reads no byte. Raises ``NoSuchUpload``,
-        ``PartChanged`` and as ``put``.
+        The object's owner is the initiator unless another is given, its ``size`` that of the bytes
+        unless clients see another. Re-hashes from the first part that does not end on a leaf
+        boundary, otherwise reads no byte. Raises ``NoSuchUpload``, ``PartChanged`` and as ``put``.
         """
         bucket = names.bucket_by_id(self._db, upload.bucket)
         if bucket is None:
@@ -343,6 +344,7 @@ class Store(Buckets, Versioned):
             attributes=attributes,
             expect=expect,
             now=self._clock(),
+            size=size,
         )
         entry = await self._engine.submit(commit)
         hit("M4")

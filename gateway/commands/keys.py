@@ -33,7 +33,7 @@ def keys() -> None:
 @as_json
 def generate(settings: Settings, as_json: bool) -> None:
     """Make a key; its secret is shown this once."""
-    with _table(settings) as table:
+    with key_table(settings) as table:
         _show(table.generate(), as_json, secret=True)
 
 
@@ -44,8 +44,8 @@ def generate(settings: Settings, as_json: bool) -> None:
 def list_(settings: Settings, as_json: bool, secrets: bool) -> None:
     """All keys, oldest first."""
     found: list[AccessKey] = []
-    if _exists(settings):  # asking makes nothing
-        with _table(settings) as table:
+    if table_exists(settings):  # asking makes nothing
+        with key_table(settings) as table:
             found = table.all()
     records = [_record(each, secret=secrets) for each in found]
     if machine(as_json):
@@ -131,7 +131,7 @@ def import_(
         raise click.UsageError("give SECRET or --secret-file, not both")
     if secret is None:
         secret = read_secret(secret_file) if secret_file is not None else _ask()
-    with _table(settings) as table:
+    with key_table(settings) as table:
         _show(table.import_key(key, secret), as_json, secret=False)
 
 
@@ -153,7 +153,8 @@ def _switch(
 
 
 @contextmanager
-def _table(settings: Settings) -> Iterator[Table]:
+def key_table(settings: Settings) -> Iterator[Table]:
+    """The key table; makes it when there is none."""
     table = Table(settings.data_dir, master_key_file=settings.master_key_file)
     try:
         yield table
@@ -164,13 +165,14 @@ def _table(settings: Settings) -> Iterator[Table]:
 @contextmanager
 def _existing(settings: Settings, key: str) -> Iterator[Table]:
     """The table, if there is one: looking for a key makes no data directory."""
-    if not _exists(settings):
+    if not table_exists(settings):
         raise NoSuchKey(key)
-    with _table(settings) as table:
+    with key_table(settings) as table:
         yield table
 
 
-def _exists(settings: Settings) -> bool:
+def table_exists(settings: Settings) -> bool:
+    """There is a key table."""
     return (settings.data_dir / FILE_NAME).exists()
 
 

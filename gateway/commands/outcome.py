@@ -30,7 +30,7 @@ def refusals() -> Iterator[None]:
     codes: dict[type[Exception], tuple[int, str]] = {
         BadSetting: (USAGE, "{}"),
         keys.NoSuchKey: (NOT_FOUND, "no access key {}"),
-        keys.KeyExists: (CONFLICT, "access key {} exists already"),
+        keys.KeyExists: (CONFLICT, "key {} exists already"),
         keys.InvalidKey: (USAGE, "{}"),
         keys.MasterKeyRefused: (DENIED, "{}"),
         keys.KeysError: (FAILED, "{}"),

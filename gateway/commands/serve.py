@@ -100,6 +100,7 @@ def _run(
     table = Table(config.data_dir, master_key_file=config.master_key_file)
     try:
         owner, is_new = first_start.owner(table, root)
+        table.kms.ensure(config.kms_keys)
     finally:
         table.close()
     _greet(config, claimed, owner, is_new, certificate)

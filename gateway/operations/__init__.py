@@ -32,6 +32,12 @@ from gateway.operations.defaults import (
     put_bucket_request_payment,
 )
 from gateway.operations.delete import delete_objects
+from gateway.operations.encryption import (
+    delete_bucket_encryption,
+    get_bucket_encryption,
+    put_bucket_encryption,
+    update_object_encryption,
+)
 from gateway.operations.listing import list_objects, list_objects_v2
 from gateway.operations.multipart import (
     abort_multipart_upload,
@@ -68,7 +74,6 @@ from gateway.operations.tagging import (
 )
 from gateway.operations.unconfigured import (
     get_bucket_analytics_configuration,
-    get_bucket_encryption,
     get_bucket_intelligent_tiering_configuration,
     get_bucket_inventory_configuration,
     get_bucket_lifecycle_configuration,
@@ -124,7 +129,9 @@ OPERATIONS = Operations(
         operation("GET /{Bucket}?accelerate", OWNER, get_bucket_accelerate_configuration),
         operation("GET /{Bucket}?logging", OWNER, get_bucket_logging),
         operation("GET /{Bucket}?notification", OWNER, get_bucket_notification_configuration),
+        operation("PUT /{Bucket}?encryption", OWNER, put_bucket_encryption),
         operation("GET /{Bucket}?encryption", OWNER, get_bucket_encryption),
+        operation("DELETE /{Bucket}?encryption", OWNER, delete_bucket_encryption, status=204),
         operation("GET /{Bucket}?lifecycle", OWNER, get_bucket_lifecycle_configuration),
         operation("GET /{Bucket}?replication", OWNER, get_bucket_replication),
         operation("GET /{Bucket}?website", OWNER, get_bucket_website),
@@ -159,6 +166,7 @@ OPERATIONS = Operations(
         operation("POST /{Bucket}", WRITE, post_object, status=204, form=True),
         operation("PUT /{Bucket}/{Key+}?acl", Needs.PUT_ACP, put_object_acl),
         operation("GET /{Bucket}/{Key+}?acl", Needs.GET_ACP, get_object_acl),
+        operation("PUT /{Bucket}/{Key+}?encryption", OWNER, update_object_encryption),
         operation("PUT /{Bucket}/{Key+}?tagging", OWNER, put_object_tagging),
         operation("GET /{Bucket}/{Key+}?tagging", OWNER, get_object_tagging),
         operation("DELETE /{Bucket}/{Key+}?tagging", OWNER, delete_object_tagging, status=204),

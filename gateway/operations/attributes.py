@@ -7,6 +7,9 @@ from typing import Annotated
 
 from gateway import checksums, conditions
 from gateway.compat import Compat
+from gateway.encryption import opening
+from gateway.encryption.members import CidOf, CustomerKey
+from gateway.encryption.object_keys import cid_of, readable
 from gateway.operation import Call
 from gateway.operations.members import STANDARD, ChecksumElements, checksum_members
 from gateway.operations.named_version import current, shown
@@ -25,7 +28,7 @@ class ObjectAttribute(StrEnum):
     OBJECT_SIZE = "ObjectSize"
 
 
-class GetObjectAttributesInput(Shape):
+class GetObjectAttributesInput(CustomerKey):
     bucket: Annotated[str, Label("Bucket")]
     key: Annotated[str, Label("Key")]
     object_attributes: Annotated[tuple[ObjectAttribute, ...], Header("x-amz-object-attributes")]
@@ -58,7 +61,7 @@ class ObjectParts(Shape):
     parts: Annotated[tuple[AttributesPart, ...], Xml("Part")] = ()
 
 
-class GetObjectAttributesOutput(Shape, root="GetObjectAttributesResponse"):
+class GetObjectAttributesOutput(CidOf, root="GetObjectAttributesResponse"):
     last_modified: Annotated[datetime, Header("Last-Modified")]
     cid: Annotated[str, Header("Cid")]
     version_id: Annotated[str | None, Header("x-amz-version-id")] = None
@@ -76,10 +79,11 @@ async def get_object_attributes(
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectAttributes.html
 
-    Raises as ``current``.
+    Raises as ``current`` and ``readable``.
     """
     wanted = frozenset(ask.object_attributes)
     entry = current(call, ask.key, ask.version_id)
+    readable(call, entry, ask)
     kept = entry.attributes
     storage_class = kept.headers.get("x-amz-storage-class", STANDARD)
     checksum = (
@@ -91,10 +95,11 @@ async def get_object_attributes(
         last_modified=conditions.modified(entry),
         cid=cid.text(entry.cid),
         version_id=shown(call.bucket, entry),
+        cid_of=cid_of(kept.encryption),
         etag=entry.etag if ObjectAttribute.ETAG in wanted else None,
         checksum=checksum if ObjectAttribute.CHECKSUM in wanted else None,
         object_parts=(
-            _parts(entry, call.store.parts(entry), ask, call.config.differences)
+            _parts(entry, opening.parts(call, entry), ask, call.config.differences)
             if ObjectAttribute.OBJECT_PARTS in wanted and entry.parts_count
             else None
         ),

@@ -13,6 +13,9 @@ from msgspec.structs import replace
 from gateway import checksums, conditions
 from gateway.compat import Compat
 from gateway.config import Config
+from gateway.encryption.members import CidOf, CustomerKey, Encrypted
+from gateway.encryption.object_keys import cid_of, said, upload_key
+from gateway.encryption.opening import shown, with_stored
 from gateway.errors import (
     BadDigest,
     EntityTooLarge,
@@ -58,7 +61,7 @@ class CompletedMultipartUpload(Shape, root="CompleteMultipartUpload"):
     parts: Annotated[tuple[CompletedPart, ...], Xml("Part")] = ()
 
 
-class CompleteMultipartUploadInput(ChecksumHeaders):
+class CompleteMultipartUploadInput(ChecksumHeaders, CustomerKey):
     bucket: Annotated[str, Label("Bucket")]
     key: Annotated[str, Label("Key")]
     upload_id: Annotated[str, Query("uploadId")]
@@ -69,7 +72,9 @@ class CompleteMultipartUploadInput(ChecksumHeaders):
     if_none_match: Annotated[str | None, Header("If-None-Match")] = None
 
 
-class CompleteMultipartUploadOutput(ChecksumElements, root="CompleteMultipartUploadResult"):
+class CompleteMultipartUploadOutput(
+    ChecksumElements, Encrypted, CidOf, root="CompleteMultipartUploadResult"
+):
     cid: Annotated[str | None, Header("Cid")] = None
     version_id: Annotated[str | None, Header("x-amz-version-id")] = None
     location: str
@@ -113,6 +118,7 @@ async def complete_multipart_upload(
 async def _joined(
     call: Call, ask: CompleteMultipartUploadInput, upload: Upload, expect: Expect
 ) -> Entry:
+    await upload_key(call, upload, ask)
     uploaded = await _uploaded(call, upload)
     # For 10,000 parts this takes tens of milliseconds.
     parts, kept = await asyncio.to_thread(_judged, ask, upload, uploaded, call.config)
@@ -124,6 +130,7 @@ async def _joined(
             etag=_etag(parts),
             attributes=kept,
             expect=expect,
+            size=sum(part.size for part in parts),
         )
     except store_errors.PartChanged as error:
         raise InvalidPart(UploadId=upload.id, PartNumber=error.number) from error
@@ -138,7 +145,7 @@ async def _uploaded(call: Call, upload: Upload) -> list[Part]:
     while True:
         after = parts[-1].number if parts else 0
         run = call.store.upload_parts(upload, after=after, limit=READ_AT_ONCE)
-        parts += run
+        parts += run if upload.attributes.encryption is None else map(shown, run)
         if len(run) < READ_AT_ONCE:
             return parts
         await asyncio.sleep(0)
@@ -150,7 +157,7 @@ def _judged(
     """The parts to join and the attributes of what they become."""
     parts = _chosen(ask.multipart_upload.parts, upload, uploaded, config.differences)
     _check_sizes(ask, parts, config.max_object_bytes)
-    return parts, _checksummed(ask, upload, parts)
+    return parts, with_stored(_checksummed(ask, upload, parts), parts)
 
 
 def _answer(
@@ -160,12 +167,14 @@ def _answer(
     return CompleteMultipartUploadOutput(
         cid=cid.text(entry.cid) if entry else None,
         version_id=made(entry) if entry else None,
+        cid_of=cid_of(kept.encryption),
         location=quote(f"/{ask.bucket}/{ask.key}", errors="surrogateescape"),
         bucket=ask.bucket,
         key=xml_key(ask.key),
         etag=quote_etag(etag),
         checksum_type=kept.checksum_type,
         **checksum_members(kept.checksums),
+        **said(kept.encryption, ask),
     )
 
 

@@ -1,7 +1,7 @@
 """CopyObject and UploadPartCopy: what is stored already, named again or made a part."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -12,6 +12,12 @@ from msgspec.structs import replace
 from gateway import checksums, conditions, ranges
 from gateway.access import Needs
 from gateway.config import Config
+from gateway.encryption.choice import asked, chosen
+from gateway.encryption.customer import source_key
+from gateway.encryption.members import CidOf, CustomerKey, Encrypted, EncryptedInContext, Encrypting
+from gateway.encryption.object_keys import Key, cid_of, said, upload_key
+from gateway.encryption.opening import opened
+from gateway.encryption.sealing import stage
 from gateway.errors import ConditionalRequestConflict, InvalidRequest, NoSuchKey
 from gateway.naming import key_bytes, quote_etag, user_metadata
 from gateway.operation import Call
@@ -32,11 +38,11 @@ from gateway.operations.source import Source, copied, named, readable
 from gateway.operations.tagging import may_tag
 from gateway.policy.grants import Acl
 from gateway.ranges import Span
-from gateway.wire.shape import Header, Label, Payload, Query, Shape, Xml
+from gateway.wire.shape import Header, Label, Payload, Query, Xml
 from store import cid, digests
 from store import errors as store_errors
-from store.records import Attributes, Entry
-from store.store import Reader
+from store.records import Attributes, Entry, Expect
+from store.store import Outgoing
 
 MAX_COPY_BYTES = 5 * 1024**3
 """More has to be copied by parts.
@@ -58,7 +64,7 @@ class TaggingDirective(StrEnum):
     REPLACE = "REPLACE"
 
 
-class CopyObjectInput(Content, Source):
+class CopyObjectInput(Content, Source, Encrypting):
     bucket: Annotated[str, Label("Bucket")]
     key: Annotated[str, Label("Key")]
     checksum_algorithm: Annotated[str | None, Header("x-amz-checksum-algorithm")] = None
@@ -78,14 +84,14 @@ class CopyObjectResult(ChecksumElements, root="CopyObjectResult"):
     checksum_type: str | None = None
 
 
-class CopyObjectOutput(Shape):
+class CopyObjectOutput(EncryptedInContext, CidOf):
     cid: Annotated[str, Header("Cid")]
     copy_source_version_id: Annotated[str | None, Header("x-amz-copy-source-version-id")] = None
     version_id: Annotated[str | None, Header("x-amz-version-id")] = None
     copy_object_result: Annotated[CopyObjectResult, Payload()]
 
 
-class UploadPartCopyInput(Source):
+class UploadPartCopyInput(Source, CustomerKey):
     bucket: Annotated[str, Label("Bucket")]
     key: Annotated[str, Label("Key")]
     part_number: Annotated[int, Query("partNumber")]
@@ -98,7 +104,7 @@ class CopyPartResult(ChecksumElements, root="CopyPartResult"):
     last_modified: datetime
 
 
-class UploadPartCopyOutput(Shape):
+class UploadPartCopyOutput(Encrypted):
     copy_source_version_id: Annotated[str | None, Header("x-amz-copy-source-version-id")] = None
     copy_part_result: Annotated[CopyPartResult, Payload()]
 
@@ -107,7 +113,7 @@ class UploadPartCopyOutput(Shape):
 class StoredBody:
     """Stored bytes on their way back in: a ``store.records.Body`` that was verified before."""
 
-    content: bytes | Reader
+    content: bytes | Outgoing
     size: int
     digests: frozenset[str]
 
@@ -122,7 +128,7 @@ class StoredBody:
         """Nobody announced anything."""
 
     def close(self) -> None:
-        if isinstance(self.content, Reader):
+        if isinstance(self.content, Outgoing):
             self.content.close()
 
 
@@ -142,24 +148,31 @@ async def copy_object(call: Call, ask: CopyObjectInput) -> CopyObjectOutput:
         _check_legal(call, ask, source)
         _check_tags(call, ask, source)
         kept = await _checksummed(call, ask, acl, source)
+        key = await chosen(call, ask)
+        owner = owner_of(call.bucket, call.caller.id, acl)
         try:
-            entry = await call.store.copy(
-                source,
-                call.bucket,
-                key_bytes(ask.key),
-                owner=owner_of(call.bucket, call.caller.id, acl),
-                attributes=kept,
-                expect=expect,
-            )
+            if key is None and source.attributes.encryption is None:
+                entry = await call.store.copy(
+                    source,
+                    call.bucket,
+                    key_bytes(ask.key),
+                    owner=owner,
+                    attributes=kept,
+                    expect=expect,
+                )
+            else:
+                entry = await _sealed_anew(call, ask, source, key, owner, kept, expect)
         except store_errors.NoSuchEntry as error:
             if readable(call, ask).seq == source.seq:
                 raise NoSuchKey(Key=ask.key) from error
             continue
         return CopyObjectOutput(
             cid=cid.text(entry.cid),
+            cid_of=cid_of(entry.attributes.encryption),
             copy_source_version_id=copied(ask, source),
             version_id=made(entry),
             copy_object_result=_result(entry),
+            **said(entry.attributes.encryption, ask, context=True),
         )
     raise ConditionalRequestConflict(Condition="x-amz-copy-source", Key=ask.key)
 
@@ -173,13 +186,14 @@ async def upload_part_copy(call: Call, ask: UploadPartCopyInput) -> UploadPartCo
     """
     check_part_number(ask.part_number)
     upload = running(call, ask.key, ask.upload_id)
+    key = await upload_key(call, upload, ask)
     source = readable(call, ask)
     span = ranges.copied(ask.copy_source_range, source.size, call.config.differences)
     _check_size(span.length)
     names = part_checksums(upload)
-    body = _stored(call, source, span, frozenset(map(checksums.digest_name, names)))
+    body = await _stored(call, ask, source, span, names)
     try:
-        staged = await call.store.stage(body, profile=call.bucket.profile)
+        staged, encryption = await stage(call, body, key, ask.part_number)
     finally:
         body.close()
     part = await put_part(call, upload, ask.part_number, staged, names)
@@ -188,7 +202,36 @@ async def upload_part_copy(call: Call, ask: UploadPartCopyInput) -> UploadPartCo
         last_modified=conditions.moment(part.modified),
         **checksum_members(part.checksums),
     )
-    return UploadPartCopyOutput(copy_source_version_id=copied(ask, source), copy_part_result=result)
+    return UploadPartCopyOutput(
+        copy_source_version_id=copied(ask, source),
+        copy_part_result=result,
+        **said(encryption, ask),
+    )
+
+
+async def _sealed_anew(
+    call: Call,
+    ask: CopyObjectInput,
+    source: Entry,
+    key: Key | None,
+    owner: str,
+    kept: Attributes,
+    expect: Expect,
+) -> Entry:
+    """Store the bytes once more: what one key has encrypted is never read with another."""
+    body = await _stored(call, ask, source, Span(0, source.size), ())
+    try:
+        staged, encryption = await stage(call, body, key)
+    finally:
+        body.close()
+    return await call.store.put(
+        call.bucket,
+        key_bytes(ask.key),
+        staged,
+        owner=owner,
+        attributes=replace(kept, encryption=encryption),
+        expect=expect,
+    )
 
 
 def _result(entry: Entry) -> CopyObjectResult:
@@ -207,6 +250,7 @@ def _check_legal(call: Call, ask: CopyObjectInput, source: Entry) -> None:
         ask.metadata_directive is MetadataDirective.REPLACE
         or ask.storage_class is not None
         or ask.website_redirect_location is not None
+        or asked(ask)
     )
     # A version that is named may be an old one, which this makes the current one again.
     if same and not changed and named(ask.copy_source).version_id is None:
@@ -254,7 +298,7 @@ async def _checksummed(
     if algorithm is None or algorithm in full:
         return replace(kept, checksums=old.checksums, checksum_type=old.checksum_type)
     check_algorithm(algorithm)
-    text = await _computed(call, source, algorithm)
+    text = await _computed(call, ask, source, algorithm)
     return replace(kept, checksums={algorithm: text}, checksum_type=checksums.FULL_OBJECT)
 
 
@@ -275,11 +319,11 @@ def _described(
     )
 
 
-async def _computed(call: Call, source: Entry, algorithm: str) -> str:
+async def _computed(call: Call, ask: CopyObjectInput, source: Entry, algorithm: str) -> str:
     """A checksum of stored bytes, made by reading them; each MiB is hashed off the loop."""
     name = checksums.digest_name(algorithm)
     hasher = digests.new(name)
-    body = _stored(call, source, Span(0, source.size), frozenset())
+    body = await _stored(call, ask, source, Span(0, source.size), ())
     try:
         async for data in body:
             await asyncio.to_thread(hasher.update, data)
@@ -288,6 +332,9 @@ async def _computed(call: Call, source: Entry, algorithm: str) -> str:
     return checksums.text(algorithm, {name: hasher.digest()})
 
 
-def _stored(call: Call, source: Entry, span: Span, names: frozenset[str]) -> StoredBody:
-    content = call.store.open(source, span.start, span.length) if span.length else b""
-    return StoredBody(content, span.length, names)
+async def _stored(
+    call: Call, ask: Source, source: Entry, span: Span, algorithms: Sequence[str]
+) -> StoredBody:
+    """Bytes of the source, to be hashed with these algorithms."""
+    content = await opened(call, source, span, source_key(call, ask))
+    return StoredBody(content, span.length, frozenset(map(checksums.digest_name, algorithms)))

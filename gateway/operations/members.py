@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from gateway import checksums, conditions
 from gateway.auth.declared import content_encoding_without_chunked
 from gateway.config import Config
+from gateway.encryption.members import CidOf, Encrypted
 from gateway.errors import (
     InvalidArgument,
     InvalidRedirectLocation,
@@ -122,7 +123,7 @@ class ChecksumElements(Shape):
     checksum_xxhash128: Annotated[str | None, Xml("ChecksumXXHASH128")] = None
 
 
-class Description(ChecksumHeaders):
+class Description(ChecksumHeaders, Encrypted, CidOf):
     """What Get and Head answer about an object, its bytes aside."""
 
     accept_ranges: Annotated[str, Header("Accept-Ranges")] = "bytes"

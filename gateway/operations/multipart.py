@@ -5,8 +5,14 @@
 
 from typing import Annotated
 
+from msgspec.structs import replace
+
 from gateway import checksums
 from gateway.auth.body import GuardedBody
+from gateway.encryption.choice import chosen
+from gateway.encryption.members import CustomerKey, Encrypted, EncryptedInContext, Encrypting
+from gateway.encryption.object_keys import said, upload_key
+from gateway.encryption.sealing import stage
 from gateway.errors import InvalidRequest, NoSuchUpload
 from gateway.naming import key_bytes, quote_etag
 from gateway.operation import Call
@@ -25,14 +31,14 @@ from gateway.wire.shape import Header, Label, Payload, Query, Shape
 from store.records import Part, Staged, Upload
 
 
-class CreateMultipartUploadInput(Content):
+class CreateMultipartUploadInput(Content, Encrypting):
     bucket: Annotated[str, Label("Bucket")]
     key: Annotated[str, Label("Key")]
     checksum_algorithm: Annotated[str | None, Header("x-amz-checksum-algorithm")] = None
     checksum_type: Annotated[str | None, Header("x-amz-checksum-type")] = None
 
 
-class CreateMultipartUploadOutput(Shape, root="InitiateMultipartUploadResult"):
+class CreateMultipartUploadOutput(EncryptedInContext, root="InitiateMultipartUploadResult"):
     checksum_algorithm: Annotated[str | None, Header("x-amz-checksum-algorithm")] = None
     checksum_type: Annotated[str | None, Header("x-amz-checksum-type")] = None
     bucket: str
@@ -40,7 +46,7 @@ class CreateMultipartUploadOutput(Shape, root="InitiateMultipartUploadResult"):
     upload_id: str
 
 
-class UploadPartInput(Shape):
+class UploadPartInput(CustomerKey):
     bucket: Annotated[str, Label("Bucket")]
     key: Annotated[str, Label("Key")]
     body: Annotated[GuardedBody, Payload()]
@@ -48,7 +54,7 @@ class UploadPartInput(Shape):
     upload_id: Annotated[str, Query("uploadId")]
 
 
-class UploadPartOutput(ChecksumHeaders):
+class UploadPartOutput(ChecksumHeaders, Encrypted):
     etag: Annotated[str, Header("ETag")]
 
 
@@ -69,16 +75,19 @@ async def create_multipart_upload(
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
 
-    Raises ``InvalidRequest`` (a checksum that AWS does not combine so), as ``attributes``.
+    Raises ``InvalidRequest`` (a checksum that AWS does not combine so), as ``attributes``
+    and ``chosen``.
     """
     acl = object_acl(call, ask.acl)
     may_tag(call, ask.tagging)
     kind = _checksum_type(ask.checksum_algorithm, ask.checksum_type)
+    key = await chosen(call, ask)
+    encryption = key.record if key else None
     upload = await call.store.create_upload(
         call.bucket,
         key_bytes(ask.key),
         owner=call.caller.id,
-        attributes=attributes(ask, acl, call.config),
+        attributes=replace(attributes(ask, acl, call.config), encryption=encryption),
         checksum_algorithm=ask.checksum_algorithm,
         checksum_type=kind,
     )
@@ -88,6 +97,7 @@ async def create_multipart_upload(
         bucket=ask.bucket,
         key=xml_key(ask.key),
         upload_id=upload.id,
+        **said(encryption, ask, context=True),
     )
 
 
@@ -97,7 +107,8 @@ async def upload_part(call: Call, ask: UploadPartInput) -> UploadPartOutput:
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPart.html
 
     Raises ``InvalidArgument``, ``NoSuchUpload``, ``InvalidRequest`` (another checksum algorithm
-    than the upload's), ``MissingContentLength``, ``EntityTooLarge``, what the body raises.
+    than the upload's), ``MissingContentLength``, ``EntityTooLarge``, what the body raises, and as
+    ``upload_key``.
     """
     check_part_number(ask.part_number)
     upload = running(call, ask.key, ask.upload_id)
@@ -109,11 +120,14 @@ async def upload_part(call: Call, ask: UploadPartInput) -> UploadPartOutput:
     names = part_checksums(upload, given)
     for name in names:
         ask.body.also(name)
-    staged = await call.store.stage(ask.body, profile=call.bucket.profile)
+    key = await upload_key(call, upload, ask)
+    staged, encryption = await stage(call, ask.body, key, ask.part_number)
     part = await put_part(call, upload, ask.part_number, staged, names)
     shown = given or expected or checksums.DEFAULT
     return UploadPartOutput(
-        etag=quote_etag(part.etag), **checksum_members({shown: part.checksums[shown]})
+        etag=quote_etag(part.etag),
+        **checksum_members({shown: part.checksums[shown]}),
+        **said(encryption, ask),
     )
 
 

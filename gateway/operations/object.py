@@ -7,6 +7,12 @@ from msgspec.structs import replace
 
 from gateway import checksums, conditions
 from gateway.auth.body import GuardedBody
+from gateway.encryption.choice import chosen
+from gateway.encryption.customer import customer_key
+from gateway.encryption.members import CidOf, EncryptedInContext, Encrypting
+from gateway.encryption.object_keys import cid_of, said
+from gateway.encryption.opening import opened
+from gateway.encryption.sealing import stage
 from gateway.naming import key_bytes, quote_etag
 from gateway.operation import Call
 from gateway.operations.delete import is_deleted
@@ -24,10 +30,10 @@ from gateway.operations.view import ReadInput, view
 from gateway.wire.shape import Header, Label, Payload, Query, Shape, Status
 from store import cid
 from store.records import Deleted, Deletion
-from store.store import Reader
+from store.store import Outgoing
 
 
-class PutObjectInput(Content):
+class PutObjectInput(Content, Encrypting):
     bucket: Annotated[str, Label("Bucket")]
     key: Annotated[str, Label("Key")]
     body: Annotated[GuardedBody, Payload()]
@@ -35,7 +41,7 @@ class PutObjectInput(Content):
     if_none_match: Annotated[str | None, Header("If-None-Match")] = None
 
 
-class PutObjectOutput(ChecksumHeaders):
+class PutObjectOutput(ChecksumHeaders, EncryptedInContext, CidOf):
     etag: Annotated[str, Header("ETag")]
     cid: Annotated[str, Header("Cid")]
     checksum_type: Annotated[str | None, Header("x-amz-checksum-type")] = None
@@ -56,7 +62,7 @@ class GetObjectInput(ReadInput):
 
 class GetObjectOutput(Description):
     status: Annotated[int, Status()]
-    body: Annotated[bytes | Reader, Payload()]
+    body: Annotated[bytes | Outgoing, Payload()]
 
 
 class DeleteObjectInput(Shape):
@@ -81,8 +87,8 @@ async def put_object(call: Call, ask: PutObjectInput) -> PutObjectOutput:
     Without a checksum from the client CRC64NVME is computed, as AWS does.
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
 
-    Raises ``MissingContentLength``, ``EntityTooLarge``, what ``object_acl``,
-    ``attributes`` and ``conditions.expect`` raise, what the body raises when it is not what was
+    Raises ``MissingContentLength``, ``EntityTooLarge``, what ``object_acl``, ``attributes``,
+    ``chosen`` and ``conditions.expect`` raise, what the body raises when it is not what was
     signed or announced, and as ``Store.put``.
     """
     acl = object_acl(call, ask.acl)
@@ -92,22 +98,26 @@ async def put_object(call: Call, ask: PutObjectInput) -> PutObjectOutput:
     ask.body.limit(call.config.max_put_bytes)
     algorithm = ask.body.checksum_algorithm or checksums.DEFAULT
     ask.body.also(algorithm)
-    staged = await call.store.stage(ask.body, profile=call.bucket.profile)
+    staged, encryption = await stage(call, ask.body, await chosen(call, ask))
     sums = {algorithm: checksums.text(algorithm, staged.digests)}
     entry = await call.store.put(
         call.bucket,
         key_bytes(ask.key),
         staged,
         owner=owner_of(call.bucket, call.caller.id, acl),
-        attributes=replace(kept, checksums=sums, checksum_type=checksums.FULL_OBJECT),
+        attributes=replace(
+            kept, checksums=sums, checksum_type=checksums.FULL_OBJECT, encryption=encryption
+        ),
         expect=expect,
     )
     return PutObjectOutput(
         etag=quote_etag(entry.etag),
         cid=cid.text(entry.cid),
+        cid_of=cid_of(encryption),
         checksum_type=checksums.FULL_OBJECT,
         version_id=made(entry),
         **checksum_members(sums),
+        **said(encryption, ask, context=True),
     )
 
 
@@ -118,9 +128,9 @@ async def get_object(call: Call, ask: GetObjectInput) -> GetObjectOutput:
 
     Raises as ``view``.
     """
-    entry, span, said = view(call, ask)
-    body = call.store.open(entry, span.start, span.length) if span.length else b""
-    return GetObjectOutput(body=body, **said)
+    entry, span, told = view(call, ask)
+    body = await opened(call, entry, span, customer_key(call, ask))
+    return GetObjectOutput(body=body, **told)
 
 
 async def head_object(call: Call, ask: HeadObjectInput) -> HeadObjectOutput:

@@ -8,18 +8,21 @@ from urllib.parse import unquote_to_bytes
 from gateway import bucket_payment, conditions
 from gateway.access import Needs
 from gateway.conditions import Conditions
+from gateway.encryption.customer import source_key
+from gateway.encryption.members import SourceCustomerKey
+from gateway.encryption.object_keys import check_customer
 from gateway.errors import AccessDenied, InvalidArgument, InvalidRequest, NoSuchBucket
 from gateway.naming import is_owner
 from gateway.operation import Call, entry_of
 from gateway.operations.named_version import absent, made
 from gateway.operations.named_version import named as version
-from gateway.wire.shape import Header, Shape
+from gateway.wire.shape import Header
 from store.records import DeleteMarker, Entry
 
 _HEADER = re.compile(r"/?([^/]+)/(.+)", re.DOTALL)
 
 
-class Source(Shape):
+class Source(SourceCustomerKey):
     """The headers of CopyObject and UploadPartCopy that are about the source."""
 
     copy_source: Annotated[str, Header("x-amz-copy-source")]
@@ -72,7 +75,7 @@ def readable(call: Call, ask: Source) -> Entry:
 
     Raises ``InvalidArgument``, ``NoSuchBucket``, ``AccessDenied`` (before anything tells whether
     the key exists), ``NoSuchVersion``, ``NoSuchKey``, ``InvalidRequest`` (a delete
-    marker is no source), ``PreconditionFailed``.
+    marker is no source), ``PreconditionFailed``, and as ``source_key`` and ``check_customer``.
     """
     wanted = named(ask.copy_source)
     bucket = call.store.bucket(wanted.bucket)
@@ -101,6 +104,7 @@ def readable(call: Call, ask: Source) -> Entry:
         ask.copy_source_if_modified_since,
         ask.copy_source_if_unmodified_since,
     )
+    check_customer(call, entry.bucket, entry.attributes.encryption, source_key(call, ask))
     conditions.check_source(on_source, entry, call.now)
     return entry
 

@@ -11,7 +11,6 @@ from gateway.errors import (
     NoSuchWebsiteConfiguration,
     ObjectLockConfigurationNotFoundError,
     ReplicationConfigurationNotFoundError,
-    ServerSideEncryptionConfigurationNotFoundError,
 )
 from gateway.operation import Call
 from gateway.wire.shape import Label, Query, Shape
@@ -31,14 +30,6 @@ class OfBucketById(OfBucket):
 
 class Nothing(Shape):
     """Never answered."""
-
-
-async def get_bucket_encryption(call: Call, ask: OfBucket) -> Nothing:
-    """Raises ``ServerSideEncryptionConfigurationNotFoundError``.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketEncryption.html
-    """
-    raise ServerSideEncryptionConfigurationNotFoundError(BucketName=ask.bucket)
 
 
 async def get_bucket_lifecycle_configuration(call: Call, ask: OfBucket) -> Nothing:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
+from gateway.encryption.members import CustomerKey
+from gateway.encryption.opening import shown
 from gateway.naming import Owner, key_bytes, key_text, owner, url_key
 from gateway.operation import Call
 from gateway.operations.listing import CommonPrefix, EncodingType
@@ -16,7 +18,7 @@ from store.records import Part, Upload, UploadPage
 MAX_LISTED = 1000
 
 
-class ListPartsInput(Shape):
+class ListPartsInput(CustomerKey):
     bucket: Annotated[str, Label("Bucket")]
     key: Annotated[str, Label("Key")]
     upload_id: Annotated[str, Query("uploadId")]
@@ -98,16 +100,17 @@ async def list_parts(call: Call, ask: ListPartsInput) -> ListPartsOutput:
     limit = min(ask.max_parts, MAX_LISTED)
     # One more than asked for tells whether there are more.
     found = call.store.upload_parts(upload, after=ask.part_number_marker, limit=limit + 1)
-    shown = found[:limit]
+    page = found[:limit]
+    listed = page if upload.attributes.encryption is None else map(shown, page)
     return ListPartsOutput(
         bucket=ask.bucket,
         key=xml_key(ask.key),
         upload_id=ask.upload_id,
         part_number_marker=ask.part_number_marker,
-        next_part_number_marker=shown[-1].number if shown else 0,
+        next_part_number_marker=page[-1].number if page else 0,
         max_parts=limit,
         is_truncated=limit > 0 and len(found) > limit,
-        parts=tuple(_listed(part, upload) for part in shown),
+        parts=tuple(_listed(part, upload) for part in listed),
         initiator=owner(upload.owner),
         owner=owner(owner_of_upload(call.bucket, upload)),
         storage_class=_storage_class(upload),

@@ -11,6 +11,9 @@ from typing import Annotated, Any, NamedTuple
 from gateway import conditions, ranges
 from gateway.compat import Compat
 from gateway.conditions import Conditions
+from gateway.encryption import opening
+from gateway.encryption.members import CustomerKey
+from gateway.encryption.object_keys import readable
 from gateway.errors import (
     InvalidArgument,
     InvalidPart,
@@ -21,7 +24,7 @@ from gateway.operation import Call
 from gateway.operations.members import check_part_number, checksum_members, description
 from gateway.operations.named_version import current, shown
 from gateway.ranges import Span
-from gateway.wire.shape import Header, Label, Query, Shape
+from gateway.wire.shape import Header, Label, Query
 from store.records import Entry, ObjectPart
 
 OVERRIDABLE = (
@@ -37,7 +40,7 @@ OVERRIDABLE = (
 _given = attrgetter(*[f"response_{member}" for member in OVERRIDABLE])
 
 
-class ReadInput(Shape):
+class ReadInput(CustomerKey):
     """The questions GetObject and HeadObject share."""
 
     bucket: Annotated[str, Label("Bucket")]
@@ -72,27 +75,30 @@ class View(NamedTuple):
 def view(call: Call, ask: ReadInput) -> View:
     """Decide a read: which object, whether at all, which bytes.
 
-    Raises as ``current``, ``PreconditionFailed``, ``NotModified``, ``InvalidRange``,
-    ``InvalidPartNumber``, ``InvalidRequest``, ``InvalidArgument``.
+    Raises as ``current`` and ``readable``, ``PreconditionFailed``, ``NotModified``,
+    ``InvalidRange``, ``InvalidPartNumber``, ``InvalidRequest``, ``InvalidArgument``.
     """
     overrides = _overrides(call, ask)
     entry = current(call, ask.key, ask.version_id)
+    parts: Sequence[ObjectPart] = ()
+    span = None
+    if ask.part_number is not None:
+        parts = opening.parts(call, entry)
+        span = _part(ask, ask.part_number, entry, parts, call.config.differences)
+    encrypted = readable(call, entry, ask)
     wanted = Conditions(
         ask.if_match, ask.if_none_match, ask.if_modified_since, ask.if_unmodified_since
     )
     conditions.check_read(wanted, entry, call.now)
-    said = description(entry, call.config) | overrides
+    said = description(entry, call.config) | encrypted | overrides
     sums = entry.attributes.checksums
     if ask.part_number is None:
         span = ranges.requested(ask.range, entry.size)
         # A checksum of the whole would make a client reject the piece it got.
         sums = sums if span is None else {}
-    else:
-        parts = call.store.parts(entry)
-        span = _part(ask, ask.part_number, entry, parts, call.config.differences)
-        if parts:
-            said["parts_count"] = len(parts)
-            sums = parts[ask.part_number - 1].checksums
+    elif parts:
+        said["parts_count"] = len(parts)
+        sums = parts[ask.part_number - 1].checksums
     said["version_id"] = shown(call.bucket, entry)
     said["status"] = 200
     if span is not None and span.length:

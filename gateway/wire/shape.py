@@ -13,7 +13,7 @@ Types: ``str int bool datetime bytes`` (base64 in XML and headers), a ``StrEnum`
 ``Shape``, ``X | None`` (absent), ``tuple[X, ...]`` (a flattened list of repeated elements, or with
 ``Xml("Buckets", member="Bucket")`` a wrapped one; in a header a comma-separated list; ``| Written``
 when it may be given as XML),
-``dict[str, str]`` with ``PrefixHeaders``, ``Body`` or ``bytes | Reader`` with ``Payload``.
+``dict[str, str]`` with ``PrefixHeaders``, ``Body`` or ``bytes | Outgoing`` with ``Payload``.
 """
 
 import dataclasses

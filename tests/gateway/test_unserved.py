@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.errors import S3NotImplemented
+from gateway.errors import InvalidArgument, S3NotImplemented
 from gateway.unserved import refuse_unsupported
 from tests.gateway.asked import asked
 
@@ -10,10 +10,7 @@ from tests.gateway.asked import asked
 @pytest.mark.parametrize(
     ("line", "name", "value"),
     [
-        ("PUT /bucket/key", "x-amz-server-side-encryption", "AES256"),
-        ("PUT /bucket/key", "x-amz-server-side-encryption-aws-kms-key-id", "k"),
-        ("GET /bucket/key", "x-amz-server-side-encryption-customer-algorithm", "AES256"),
-        ("PUT /bucket/key", "x-amz-copy-source-server-side-encryption-customer-key", "k"),
+        ("PUT /bucket", "x-amz-server-side-encryption", "AES256"),
         ("PUT /bucket/key", "x-amz-object-lock-mode", "COMPLIANCE"),
         ("PUT /bucket/key", "x-amz-object-lock-legal-hold", "OFF"),
         ("PUT /bucket", "x-amz-bucket-object-lock-enabled", "true"),
@@ -43,3 +40,11 @@ def test_a_promise_that_would_be_broken_is_refused(line: str, name: str, value: 
 )
 def test_what_asks_for_nothing_else_is_let_through(line: str, name: str, value: str):
     refuse_unsupported(asked(line, (name, value)))
+
+
+@pytest.mark.parametrize("name", ["", "-aws-kms-key-id", "-context", "-bucket-key-enabled"])
+def test_a_read_does_not_say_how_to_encrypt(name: str):
+    header = f"x-amz-server-side-encryption{name}"
+    with pytest.raises(InvalidArgument):
+        refuse_unsupported(asked("GET /bucket/key", (header, "true")))
+    refuse_unsupported(asked("PUT /bucket/key", (header, "true")))

@@ -1,0 +1,1 @@
+"""Encryption of objects: frames, keys, headers, bodies. The store sees ciphertext only."""
