@@ -49,7 +49,7 @@ class Call(Struct, frozen=True):
     request: Request
     """For what a bucket policy asks about it; everything else comes with the input."""
     found: Entry | None = None
-    """The object a row with ``Needs.GET`` is about, as it was when it was allowed a moment ago."""
+    """The object a read is about, as it was when it was allowed a moment ago."""
 
     @property
     def bucket(self) -> Bucket:

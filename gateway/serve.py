@@ -72,8 +72,6 @@ HEALTH = {
 """Health paths; true when a write must be possible. MinIO's are what compose files probe."""
 VERSION = "versionId"
 _READS = frozenset({"GET", "HEAD"})
-_OF_OBJECTS = access.OF_OBJECTS | {access.Needs.OWNER}
-"""Rights to objects; what is read with another one (the parts of an upload) is no object."""
 _ALWAYS = [("server", "s3gw"), ("x-content-type-options", "nosniff")]
 PROLOG = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
@@ -243,7 +241,7 @@ async def _made(
         now=now,
         request_id=trace.request_id,
         request=request,
-        found=entry if operation.needs is access.Needs.GET else None,
+        found=entry if request.method in _READS else None,
     )
     if bucket is not None and bucket_cors.CONFIG in bucket.config and not extra:
         extra.append(cors.VARY)  # a shared cache must not give this to a browser
@@ -279,12 +277,16 @@ def _allow(
     bucket = gateway.store.bucket(request.bucket or "")
     if bucket is None:
         raise NoSuchBucket(BucketName=request.bucket)
-    entry = None
-    if operation.needs in access.OF_OBJECTS:
+    of_object = operation.needs in access.OF_OBJECTS
+    by_policy = access.has_policy(bucket)
+    if by_policy and operation.needs is access.Needs.OWNER:
+        of_object = request.key is not None and request.method in _READS
+    entry, question = None, None
+    if of_object:
         entry = entry_of(gateway.store, bucket, request.key or "", request.query.get(VERSION))
-    question = None
-    if access.has_policy(bucket):
-        entry, question = _asked(gateway, operation, request, verified, now, bucket)
+    if by_policy:
+        missing = of_object and entry is None and VERSION not in request.query
+        question = _asked(gateway, operation, request, verified, now, bucket, missing=missing)
     access.check(verified.caller, operation.needs, bucket, gateway.config, entry, question)
     # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucket-owner-condition.html
     if not naming.is_owner(bucket.owner, request.headers.get("x-amz-expected-bucket-owner")):
@@ -299,19 +301,16 @@ def _asked(
     verified: Verified,
     now: datetime,
     bucket: Bucket,
-) -> tuple[Entry | None, Asks]:
-    """What the bucket's policy is asked, and the object when it is to be read."""
-    entry, missing = None, False
-    changes_it = request.method not in _READS and operation.needs is not access.Needs.PUT_ACP
-    if request.key is not None and not changes_it and operation.needs in _OF_OBJECTS:
-        entry = entry_of(gateway.store, bucket, request.key, request.query.get(VERSION))
-        missing = entry is None and VERSION not in request.query
+    *,
+    missing: bool,
+) -> Asks:
+    """What the bucket's policy is asked. ``missing``: the object is to be read and is not there."""
 
     def tags() -> Mapping[str, str]:
         return object_tags(gateway.store, bucket, request.key, request.query.get(VERSION))
 
     facts = Facts(request, verified.caller.id, now, tags)
-    return entry, asks(operation.name, facts, owner=bucket.owner, missing=missing)
+    return asks(operation.name, facts, owner=bucket.owner, missing=missing)
 
 
 async def _run(

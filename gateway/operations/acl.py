@@ -4,7 +4,7 @@ from typing import Annotated
 
 from msgspec.structs import replace
 
-from gateway.access import holding
+from gateway.access import Needs, holding
 from gateway.errors import MissingSecurityHeader, OperationAborted, UnexpectedContent
 from gateway.naming import Owner, owner
 from gateway.operation import Call
@@ -102,8 +102,13 @@ async def put_object_acl(call: Call, ask: PutObjectAclInput) -> PutObjectAclOutp
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectAcl.html
     """
     given = in_headers(call, ask.acl, OF_OBJECTS)
+    action = "s3:PutObjectVersionAcl" if ask.version_id else "s3:PutObjectAcl"
     for _ in range(ATTEMPTS):
         entry = current(call, ask.key, ask.version_id)
+        # The one that was allowed may have been replaced while the document came in.
+        call.allow(
+            Needs.PUT_ACP, call.bucket, action, key=ask.key, entry=entry, version=ask.version_id
+        )
         holder, _acl = holding(call.bucket, entry, call.config)
         acl = _either(call, given, ask.access_control_policy, holder)
         said = replace(entry.attributes, acl=acl.canned, grants=acl.grants)

@@ -6,7 +6,9 @@ from itertools import count
 import pytest
 from botocore.exceptions import ClientError
 
+from gateway.auth.body import GuardedBody
 from gateway.naming import canonical_id
+from store.records import Attributes
 from tests.gateway.conftest import running
 
 ALL_USERS = "http://acs.amazonaws.com/groups/global/AllUsers"
@@ -328,6 +330,45 @@ def test_an_acl_goes_with_the_object_it_was_given_to(key, bucket, s3, anonymous)
     assert refusal(anonymous.get_object, Bucket=bucket, Key="copy") == DENIED
     s3.put_object(**key, Body=b"other")
     assert refusal(anonymous.get_object, **key) == DENIED
+
+
+def test_every_version_has_its_own_acl(key, bucket, s3, stranger, anonymous, me, other):
+    versioning = {"Status": "Enabled"}
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration=versioning)
+    old, new = ({"VersionId": s3.put_object(**key, Body=b"x")["VersionId"]} for _ in range(2))
+    s3.put_object_acl(**key, **old, ACL="public-read")
+    s3.put_object_acl(**key, AccessControlPolicy=policy(me, granted("READ_ACP", user(other))))
+
+    assert len(s3.get_object_acl(**key, **old)["Grants"]) == 2
+    assert stranger.get_object_acl(**key, **new) | {"ResponseMetadata": 0} == (
+        stranger.get_object_acl(**key) | {"ResponseMetadata": 0}
+    )
+    assert anonymous.get_object(**key, **old)["Body"].read() == b"x"
+    for which in (new, {}, {"VersionId": "null"}):
+        assert refusal(anonymous.get_object, **key, **which) == DENIED
+    assert refusal(stranger.get_object_acl, **key, **old) == DENIED
+    s3.delete_object(**key)
+    assert anonymous.get_object(**key, **old)["Body"].read() == b"x"
+    assert refusal(s3.put_object_acl, **key, ACL="private") == ("NoSuchKey", 404)
+
+
+def test_who_may_change_an_acl_may_not_change_that_of_what_comes_after(
+    key, s3, stranger, me, other, gateway, monkeypatch
+):
+    s3.put_object_acl(**key, AccessControlPolicy=policy(me, granted("WRITE_ACP", user(other))))
+    read = GuardedBody.read
+
+    async def replaced_meanwhile(self, *asked):
+        document = await read(self, *asked)
+        if b"AccessControlPolicy" in document:
+            bucket = gateway.store.bucket(key["Bucket"])
+            (entry,) = gateway.store.list_entries(bucket).entries
+            await gateway.store.set_attributes(entry, Attributes(acl="private"))
+        return document
+
+    monkeypatch.setattr(GuardedBody, "read", replaced_meanwhile)
+    asked = key | {"AccessControlPolicy": policy(me, granted("READ", group(ALL_USERS)))}
+    assert refusal(stranger.put_object_acl, **asked) == DENIED
 
 
 def test_a_grant_to_a_key_that_was_deleted_stays_and_gives_nothing(key, s3, me, gateway):
