@@ -93,7 +93,7 @@ def status(settings: Settings, as_json: bool) -> None:
 
     config = settings.config()
     rows = [
-        {"bucket": each.name, "owner": each.owner, "acl": each.acl, "why": "; ".join(reasons)}
+        {"bucket": each.name, "owner": each.owner, "acl": _acl(each), "why": "; ".join(reasons)}
         for each in all_buckets(settings.data_dir)
         if not config.block_public and (reasons := _reasons(each))
     ]
@@ -113,6 +113,13 @@ def status(settings: Settings, as_json: bool) -> None:
         display.table(tuple(rows[0]), [list(each.values()) for each in rows])
     else:
         click.echo("no bucket is public")
+
+
+def _acl(bucket: Bucket) -> str:
+    from gateway.policy.grants import of_bucket
+
+    acl = of_bucket(bucket)
+    return acl.canned if acl.grants is None else "grants"
 
 
 def _reasons(bucket: Bucket) -> list[str]:

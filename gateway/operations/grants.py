@@ -78,14 +78,13 @@ def in_headers(call: Call, canned: str | None, known: frozenset[CannedAcl]) -> A
         return Acl(canned)
     if canned is not None:
         raise InvalidRequest("Specifying both Canned ACLs and Header Grants is not allowed")
-    return _limited(
-        tuple(
-            records.Grant(permission, *_who(call, kind, value, kind))
-            for name, permission in HEADERS.items()
-            for text in headers.all(name)
-            for kind, value in _grantees(name, text)
-        )
+    given = tuple(
+        records.Grant(permission, *_who(call, kind, value, kind))
+        for name, permission in HEADERS.items()
+        for text in headers.all(name)
+        for kind, value in _grantees(name, text)
     )
+    return Acl(grants=_limited(given))
 
 
 def _grantees(header: str, text: str) -> Iterator[tuple[str, str]]:
@@ -112,35 +111,31 @@ def in_document(call: Call, policy: AccessControlPolicy, owner_key: str) -> Acl:
         raise MalformedACLError
     if policy.owner.id != canonical_id(owner_key):
         raise AccessDenied
-    given = tuple(_grant(call, grant, owner_key) for grant in policy.grants)
-    return named(_limited(given).grants or (), owner_key, call.bucket.owner)
+    given = _limited(tuple(_grant(call, grant, owner_key) for grant in policy.grants))
+    return named(given, owner_key, call.bucket.owner)
+
+
+_KINDS = {"CanonicalUser": "id", "Group": "uri", "AmazonCustomerByEmail": "email_address"}
+_PLACES = {"id": "CanonicalUser/ID", "uri": "Group/URI", "email_address": "EmailAddress"}
 
 
 def _grant(call: Call, grant: Grant, owner_key: str) -> records.Grant:
     grantee = grant.grantee
-    if grantee is None or grant.permission not in set(Permission):
+    if grantee is None or grantee.type not in _KINDS or grant.permission not in set(Permission):
         raise MalformedACLError
-    match grantee.type:
-        case "CanonicalUser":
-            value, place = grantee.id, "CanonicalUser/ID"
-        case "Group":
-            value, place = grantee.uri, "Group/URI"
-        case "AmazonCustomerByEmail":
-            value, place = grantee.email_address, "emailAddress"
-        case _:
-            raise MalformedACLError
+    kind = _KINDS[grantee.type]
+    value: str | None = getattr(grantee, kind)
     if not value:
         raise MalformedACLError
     if value == canonical_id(owner_key):  # whose key may have been deleted since
         return records.Grant(grant.permission, owner_key)
-    kind = {"CanonicalUser/ID": "id", "Group/URI": "uri"}.get(place, place)
-    return records.Grant(grant.permission, *_who(call, kind, value, place))
+    return records.Grant(grant.permission, *_who(call, kind, value, _PLACES[kind]))
 
 
-def _limited(given: tuple[records.Grant, ...]) -> Acl:
+def _limited(given: tuple[records.Grant, ...]) -> tuple[records.Grant, ...]:
     if len(given) > MOST_GRANTS:
         raise MalformedACLError(f"An ACL can have up to {MOST_GRANTS} grants.")
-    return Acl(grants=given)
+    return given
 
 
 def _who(call: Call, kind: str, value: str, place: str) -> tuple[str, str]:

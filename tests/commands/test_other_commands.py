@@ -9,8 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.__main__ import cli
+from gateway.policy.grants import kept
 from store.prepare import prepare
-from store.records import Attributes
+from store.records import Attributes, Grant
 from store.store import Settings, Store
 
 
@@ -140,15 +141,32 @@ def test_status_lists_what_is_public_and_why(data):
     assert "gives WRITE to AllUsers" in said["public_buckets"][1]["why"]
 
 
-def test_status_tells_of_a_public_policy(data):
-    allowed = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject"}
-    said = {"Statement": allowed | {"Resource": "arn:aws:s3:::private-bucket/*"}}
+POLICY = {
+    "Statement": {
+        "Effect": "Allow",
+        "Principal": "*",
+        "Action": "s3:GetObject",
+        "Resource": "arn:aws:s3:::private-bucket/*",
+    }
+}
+GRANTS = (
+    Grant("READ_ACP", group="http://acs.amazonaws.com/groups/global/AuthenticatedUsers"),
+    Grant("WRITE", key="friend"),
+)
 
+
+@pytest.mark.parametrize(
+    ("name", "document", "acl", "why"),
+    [
+        ("policy", json.dumps(POLICY).encode(), "private", "its policy is public"),
+        ("acl", kept(GRANTS), "grants", "its ACL gives READ_ACP to AuthenticatedUsers"),
+    ],
+)
+def test_status_tells_of_public_policies_and_grants(name, document, acl, why, data):
     async def configure():
         store = Store(data, Settings(durability="none"))
         await store.start()
-        bucket = store.bucket("private-bucket")
-        await store.set_bucket_config(bucket, "policy", json.dumps(said).encode())
+        await store.set_bucket_config(store.bucket("private-bucket"), name, document)
         await store.close()
 
     prepared = prepare(data, Settings(durability="none"))
@@ -156,7 +174,7 @@ def test_status_tells_of_a_public_policy(data):
     prepared.close()
     first, *_ = json.loads(_run("status", "--data-dir", data))["public_buckets"]
 
-    assert (first["bucket"], first["why"]) == ("private-bucket", "its policy is public")
+    assert (first["bucket"], first["acl"], first["why"]) == ("private-bucket", acl, why)
 
 
 def test_nothing_is_public_when_public_is_blocked(data):
