@@ -1,4 +1,5 @@
-"""The master key file: 64 hex digits that seal every secret. Losing it loses all access keys."""
+"""The master key file: 64 hex digits that seal every secret. Losing it loses all access keys
+and all that is encrypted at rest (SSE-S3, SSE-KMS)."""
 
 import contextlib
 import os

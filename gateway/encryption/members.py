@@ -1,5 +1,6 @@
 """The header fields of encryption, as members of the shapes that have them."""
 
+from dataclasses import field
 from typing import Annotated
 
 from gateway.wire.shape import Header, Shape
@@ -17,7 +18,7 @@ class CustomerKey(Shape):
         str | None, Header("x-amz-server-side-encryption-customer-algorithm")
     ] = None
     sse_customer_key: Annotated[str | None, Header("x-amz-server-side-encryption-customer-key")] = (
-        None
+        field(default=None, repr=False)
     )
     sse_customer_key_md5: Annotated[
         str | None, Header("x-amz-server-side-encryption-customer-key-MD5")
@@ -32,7 +33,7 @@ class SourceCustomerKey(Shape):
     ] = None
     copy_source_sse_customer_key: Annotated[
         str | None, Header("x-amz-copy-source-server-side-encryption-customer-key")
-    ] = None
+    ] = field(default=None, repr=False)
     copy_source_sse_customer_key_md5: Annotated[
         str | None, Header("x-amz-copy-source-server-side-encryption-customer-key-MD5")
     ] = None
