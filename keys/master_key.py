@@ -1,5 +1,7 @@
-"""The master key file: 64 hex digits that seal every secret. Losing it loses all access keys
-and all that is encrypted at rest (SSE-S3, SSE-KMS)."""
+"""The master key file: 64 hex digits that seal every secret.
+
+Losing it loses all access keys, and all objects under SSE-S3 and SSE-KMS.
+"""
 
 import contextlib
 import os
