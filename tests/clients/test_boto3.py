@@ -92,6 +92,12 @@ def get_bucket_versioning(s3, bucket):
     assert "Status" not in s3.get_bucket_versioning(Bucket=bucket)
 
 
+def put_bucket_versioning(s3, bucket):
+    asked = {"Bucket": bucket, "VersioningConfiguration": {"Status": "Enabled"}}
+    assert status(s3.put_bucket_versioning(**asked)) == 200
+    assert s3.get_bucket_versioning(Bucket=bucket)["Status"] == "Enabled"
+
+
 def put_bucket_acl(s3, bucket):
     s3.put_bucket_acl(Bucket=bucket, ACL="public-read")
     grants = s3.get_bucket_acl(Bucket=bucket)
@@ -279,6 +285,7 @@ STORIES = [
     delete_bucket,
     get_bucket_location,
     get_bucket_versioning,
+    put_bucket_versioning,
     put_bucket_acl,
     get_bucket_acl,
     list_objects,

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from crash import versions
 from crash.check import violations
 from crash.plan import MIXED, SETTINGS, History, plan
 from storing import dump
@@ -92,6 +93,25 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_half_done(tmp_path, point):
 
         assert list(fsck.check(directory)) == []
         assert asyncio.run(violations(directory, history, killed=True)) == []
+
+
+@pytest.mark.parametrize(
+    "point", ["P2:9", "P3:4", "P3:17", "P4:11", "J1:12", "J1:30", "D1:8", "D2:5"]
+)
+def test_each_version_is_there_or_not_there_after_a_crash(tmp_path, point):
+    acks = child("keep", tmp_path, 1, 40, killed_at=point)
+
+    steps = versions.plan(1, 40)
+    assert asyncio.run(versions.violations(tmp_path, steps, len(acks))) == []
+
+
+def test_all_versions_are_there_after_a_run_to_the_end(tmp_path):
+    acks = child("keep", tmp_path, 1, 40, killed_at=None)
+
+    steps = versions.plan(1, 40)
+    assert len(acks) == len(steps)
+    assert asyncio.run(versions.violations(tmp_path, steps, len(acks))) == []
+    assert asyncio.run(versions.violations(tmp_path, steps, 10)) != []
 
 
 def test_a_run_to_the_end_has_done_it_all(tmp_path):

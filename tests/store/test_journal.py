@@ -6,6 +6,7 @@ import uuid
 import zlib
 from contextlib import closing
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,7 +26,16 @@ from storing import (
 )
 
 from store import changes, database, journal, migrations, outbox, recovery
-from store.changes import DropEntry, Inline, Known, Placed, PutEntry
+from store.changes import (
+    DropEntry,
+    DropVersion,
+    Inline,
+    Known,
+    Placed,
+    PutEntry,
+    PutMarker,
+    SetBucketVersioning,
+)
 from store.errors import JournalMismatch
 from store.journal import Journal, Tail
 from store.lock import write_lock
@@ -194,9 +204,15 @@ entries = st.builds(
     modified=numbers,
     attributes=attributes,
     source=sources,
+    versioning=st.sampled_from(["", "Enabled", "Suspended"]),
     parts=st.lists(st.builds(ObjectPart, number=numbers, size=numbers), max_size=2).map(tuple),
 )
-drops = st.builds(DropEntry, bucket=numbers, time=numbers)
+drops = st.one_of(
+    st.builds(DropEntry, bucket=numbers, time=numbers),
+    st.builds(DropVersion, bucket=numbers, version=numbers, time=numbers),
+    st.builds(PutMarker, bucket=numbers, modified=numbers),
+    st.builds(SetBucketVersioning, bucket=numbers),
+)
 
 
 @given(st.lists(st.one_of(entries, drops), max_size=4))
@@ -206,6 +222,16 @@ def test_changes_survive_their_encoding(made):
     for lean, full in zip(changes.without_bytes(made), made, strict=True):
         inline = isinstance(full, PutEntry) and isinstance(full.source, Inline)
         assert (lean == full) or (inline and lean.source == Inline(None))
+
+
+@given(entries)
+@settings(max_examples=20)
+def test_what_was_written_before_there_were_versions_is_read(made):
+    ((*old, _),) = msgspec.msgpack.decode(changes.encode([made]))
+
+    assert changes.decode(msgspec.msgpack.encode([old])) == [
+        msgspec.structs.replace(made, versioning="")
+    ]
 
 
 # --- live --------------------------------------------------------------------------------------

@@ -3,9 +3,12 @@
 import asyncio
 import shutil
 import tempfile
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import apsw
+import msgspec
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -13,6 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from storing import (
     LARGE,
     PLAIN,
+    PROFILE,
     QUICK,
     Clock,
     audit,
@@ -26,8 +30,12 @@ from storing import (
     replayed,
 )
 
-from store import fsck, version_id
+from store import fsck, fsck_rows, migrations, version_id
+from store.apply import apply
+from store.changes import PutMarker, SetBucketVersioning
+from store.database import FILE, open_reader, open_writer, row_crc
 from store.errors import BucketNotEmpty, ExpectationFailed, NoSuchEntry
+from store.names import entry
 from store.prepare import prepare
 from store.records import (
     ENABLED,
@@ -39,6 +47,8 @@ from store.records import (
     Expect,
 )
 from store.store import Store
+from store.unixfs import PROFILES, leaf_digest, root
+from store.versions import version
 
 TAGGED = Attributes(tags={"a": "b"})
 
@@ -252,6 +262,80 @@ async def test_a_page_goes_on_where_the_last_one_was_deleted(directory):
 
         assert len(seen) == 5
         await store.delete_bucket(bucket)
+
+
+# --- rows ----------------------------------------------------------------------------------------
+
+
+async def test_an_object_from_before_there_were_versions_becomes_one(directory, monkeypatch):
+    directory.mkdir()
+    with monkeypatch.context() as patch:
+        patch.setattr(migrations, "STEPS", migrations.STEPS[:4])
+        migrations.migrate(directory / FILE)
+    bucket = (1, "bucket", "OWNER", "/home/bucket", 0, "private", "r", PROFILE)
+    data, said = b"old", msgspec.msgpack.encode
+    profile = PROFILES[PROFILE]
+    cid = root(profile, leaf_digest(profile, data), len(data))
+    traits = said(((), None, None))
+    row = (1, b"k", 2, 3, cid, "etag", 7, "O", traits, said({}), 0, 2, None, None)
+    with closing(apsw.Connection(str(directory / FILE))) as db:
+        db.execute("INSERT INTO bucket VALUES (?, ?, ?, ?, ?, ?, ?, ?, '{}')", bucket)
+        db.execute("INSERT INTO body VALUES (2, ?)", (data,))
+        marks = ", ".join("?" * 13)
+        values = (*row[:-1], row_crc(row))
+        db.execute(f"INSERT INTO entry VALUES ({marks}, ?, NULL)", values)
+        db.execute("UPDATE state SET lsn = 2")
+    migrations.migrate(directory / FILE)
+    with closing(open_reader(directory / FILE)) as db:
+        assert list(fsck_rows.check(db, fast=False)) == []
+        assert entry(db, 1, b"k").version == "null"
+    with closing(open_writer(directory / FILE, "none")) as db:
+        apply(db, 3, SetBucketVersioning(1, ENABLED))
+        apply(db, 4, PutMarker(1, b"k", 8, "", ENABLED))
+        assert version(db, 1, b"k", "null").attributes == PLAIN
+        assert list(fsck_rows.check(db, fast=False)) == []
+
+
+DAMAGE = {
+    "UPDATE version SET owner = 'thief' WHERE key = X'61' AND body IS NOT NULL": ["entry-checksum"],
+    "UPDATE version SET owner = 'thief' WHERE body IS NULL": ["entry-checksum"],
+    "DELETE FROM entry WHERE key = X'61'": ["version-order", "body-orphan"],
+    "DELETE FROM version WHERE body IS NULL AND key = X'62'": ["version-order"],
+    "UPDATE entry SET made = 1 WHERE key = X'61'": ["entry-checksum", "version-order"],
+    "DELETE FROM body WHERE id = (SELECT min(body) FROM version)": ["entry-body"],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+async def test_damaged_versions_are_found(directory, damage):
+    async with opened(directory) as store:
+        bucket = await versioned(store)
+        for key in (b"a", b"b"):
+            await put(store, bucket, key, b"one")
+            await put(store, bucket, key, b"two")
+        await store.delete(bucket, [b"b"])
+    assert list(fsck.check(directory)) == []
+    with closing(apsw.Connection(str(directory / FILE))) as db:
+        db.execute(damage)
+
+    assert [found.kind for found in fsck.check(directory)] == DAMAGE[damage]
+
+
+async def test_a_removed_version_gives_its_bytes_back(directory):
+    async with opened(directory) as store:
+        bucket = await versioned(store)
+        first = await put(store, bucket, b"k", noise("x", LARGE))
+        again = await put(store, bucket, b"k", noise("x", LARGE))
+        assert first.content == again.content
+        await store.delete(bucket, [Deletion(b"k", again.version)])
+        assert store.stats().segment_bytes == LARGE
+        assert await content(store, store.entry(bucket, b"k")) == noise("x", LARGE)
+
+        await store.delete(bucket, [Deletion(b"k", first.version)])
+
+        await store.collect(now=1 << 60)
+        stats = store.stats()
+        assert (stats.segment_bytes, stats.trash_bytes, stats.versions) == (0, 0, 0)
 
 
 # --- beside a model ----------------------------------------------------------------------------

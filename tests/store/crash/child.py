@@ -9,6 +9,7 @@ import os
 import sys
 from pathlib import Path
 
+from crash import versions
 from crash.plan import SETTINGS, plan, run
 from store import recovery
 from store.prepare import prepare
@@ -41,6 +42,21 @@ def _lie(directory: Path, seed: str, steps: str, first: str, *verbs: str) -> Non
     _serve(directory, seed, steps, first, *verbs)
 
 
+def _keep(directory: Path, seed: str, steps: str) -> None:
+    prepared = prepare(directory, SETTINGS)
+
+    async def serve() -> None:
+        store = Store(directory, SETTINGS)
+        await store.start()
+        await versions.run(
+            store, versions.plan(int(seed), int(steps)), lambda step: _ack((0, step, ()))
+        )
+        await store.close()
+
+    asyncio.run(serve())
+    prepared.close()
+
+
 def _recover(directory: Path) -> None:
     recovery._RECORDS_PER_TRANSACTION = 5
     prepare(directory, SETTINGS).close()
@@ -52,5 +68,5 @@ def _rebuild(directory: Path) -> None:
 
 if __name__ == "__main__":
     _, verb, directory, *rest = sys.argv
-    verbs = {"serve": _serve, "lie": _lie, "recover": _recover, "rebuild": _rebuild}
+    verbs = {"serve": _serve, "lie": _lie, "keep": _keep, "recover": _recover, "rebuild": _rebuild}
     verbs[verb](Path(directory), *rest)
