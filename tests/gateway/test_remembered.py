@@ -9,9 +9,12 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 
 from gateway import remembered
-from gateway.remembered import Remembered, question
+from gateway.operation import INERT
+from gateway.operations import OPERATIONS
+from gateway.remembered import INDIFFERENT, Remembered, question
 from gateway.response import Response
 from gateway.serve import Gateway
+from gateway.wire.shape import Header, PrefixHeaders, Query, marked
 from tests.gateway.asked import asked
 from tests.gateway.server_process import ServerProcess
 
@@ -189,3 +192,15 @@ def test_no_worker_answers_with_what_another_has_replaced(tmp_path):
             assert send(writer, "PUT", body)[0] == 200
             assert {send(each, "GET") for each in every} == {(200, body)}
             assert {send(each, "GET") for each in every} == {(200, body)}
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in OPERATIONS if row.repeats], ids=lambda row: row.name
+)
+def test_nothing_an_operation_reads_is_indifferent(row):
+    """Whatever its input gains, a request that has it is asked of the store."""
+    fields = {mark.name.lower() for mark, _ in marked(row.input, Header)}
+    prefixes = tuple(mark.prefix for mark, _ in marked(row.input, PrefixHeaders))
+    assert fields & INDIFFERENT == {"x-amz-checksum-mode"}  # a part of the question
+    assert not [name for name in INDIFFERENT if name.startswith(prefixes)]
+    assert not {mark.name for mark, _ in marked(row.input, Query)} & INERT
