@@ -9,12 +9,17 @@ from hashlib import blake2b
 from typing import Final
 
 NULL: Final = "null"
-_WIDTH = 8
+_DIGITS = 16
+_LIMIT = 1 << 63
+"""Of what the database can count; anybody can make the id of a greater number."""
 
 
 def encode(number: int) -> str:
     """32 hex digits; ``null`` for 0."""
-    return _encode(number.to_bytes(_WIDTH)) if number else NULL
+    if not number:
+        return NULL
+    mask = blake2b(number.to_bytes(8), digest_size=8, person=b"s3gw version").hexdigest()
+    return f"{mask}{int(mask, 16) ^ number:016x}"
 
 
 def decode(id: str) -> int | None:
@@ -22,17 +27,7 @@ def decode(id: str) -> int | None:
     if id == NULL:
         return 0
     try:
-        raw = bytes.fromhex(id)
+        number = int(id[:_DIGITS], 16) ^ int(id[_DIGITS:], 16)
     except ValueError:
         return None
-    number = _mixed(raw[:_WIDTH], raw[_WIDTH:])
-    return int.from_bytes(number) if _encode(number) == id else None
-
-
-def _encode(number: bytes) -> str:
-    mask = blake2b(number, digest_size=_WIDTH, person=b"s3gw version").digest()
-    return (mask + _mixed(mask, number)).hex()
-
-
-def _mixed(one: bytes, other: bytes) -> bytes:
-    return bytes(a ^ b for a, b in zip(one, other, strict=False))
+    return number if 0 < number < _LIMIT and encode(number) == id else None

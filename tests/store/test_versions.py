@@ -74,6 +74,7 @@ def test_an_id_leads_back_to_its_number(number):
 def test_what_is_no_id_is_told_apart(id):
     assert version_id.decode(id) is None
     assert version_id.decode(version_id.encode(7).upper()) is None
+    assert version_id.decode(version_id.encode(1 << 63)) is None
 
 
 def test_null_is_the_version_of_buckets_without():
