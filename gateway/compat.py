@@ -84,6 +84,11 @@ class Compat:
     test_get_public_acl_bucket_policy_status,
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketPolicyStatus.html"""
 
+    absent_field_is_empty: bool = False
+    """A form meets ``starts-with`` of nothing without the field.
+    test_sse_s3_default_post_object_authenticated_request,
+    https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html"""
+
     wrong_customer_key_is_invalid_request: bool = False
     """InvalidRequest (400) to a read with another key (SSE-C), not AccessDenied.
     test_encryption_sse_c_other_key,

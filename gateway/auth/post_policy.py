@@ -57,17 +57,25 @@ class PostPolicy(Struct, frozen=True):
     """Bytes of the file."""
     most: int | None
 
-    def check(self, fields: Mapping[str, str], bucket: str, now: datetime) -> None:
+    def check(
+        self,
+        fields: Mapping[str, str],
+        bucket: str,
+        now: datetime,
+        *,
+        absent: str | None = None,
+    ) -> None:
         """Raises ``AccessDenied`` unless the form is what was signed for, in time.
 
         ``fields``: lower-case names to values. Each must have its condition, and so must the
-        bucket, or a form for one would do for all.
+        bucket, or a form for one would do for all. ``absent`` is what a field is judged as that is
+        not there; ``None``: it meets no condition.
         """
         if now > self.expiration:
             raise _refused("Policy expired.")
         judged = {**fields, "bucket": bucket}
         for each in self.conditions:
-            if not each.holds(judged.get(each.field)):
+            if not each.holds(judged.get(each.field, absent)):
                 raise _refused(f"Policy Condition failed: {each}")
         named = EXEMPT.union([each.field for each in self.conditions])
         # A checksum lets nobody upload what they could not without it; RGW's forms count on that.

@@ -39,7 +39,8 @@ def verify_form(
         return Verified(Caller(None), guard_file(form.headers, form.file, config.differences))
     access_key = _form_sigv4(fields, keys, config) if v4 else _form_sigv2(fields, keys, config)
     policy = post_policy.read(fields["policy"])
-    policy.check(fields, request.bucket or "", now)
+    absent = "" if config.differences.absent_field_is_empty else None
+    policy.check(fields, request.bucket or "", now, absent=absent)
     file = form.file.within(policy.least, policy.most)
     return Verified(Caller(access_key), guard_file(form.headers, file, config.differences))
 

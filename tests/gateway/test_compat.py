@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import urllib3
 from botocore.config import Config as ClientConfig
 from botocore.exceptions import ClientError
 
@@ -198,3 +199,28 @@ def test_whether_an_acl_makes_a_bucket_public(s3, answers):
         s3.delete_public_access_block(Bucket="compat")
     s3.put_bucket_acl(Bucket="compat", ACL="private")
     assert status() is False
+
+
+def test_what_a_read_with_another_customers_key_is(s3, answers):
+    whose = {"Bucket": "compat", "Key": "mine", "SSECustomerAlgorithm": "AES256"}
+    s3.put_object(**whose, SSECustomerKey="k" * 32)
+    expected = answers((403, "AccessDenied"), (400, "InvalidRequest"))
+
+    assert refusal(s3.get_object, **whose, SSECustomerKey="w" * 32) == expected
+
+
+def test_which_kms_key_is_meant_by_none(both, s3):
+    asked = {"Bucket": "compat", "Key": "kms", "ServerSideEncryption": "aws:kms"}
+    if both.config.compat == "rgw":
+        assert refusal(s3.put_object, **asked) == (400, "InvalidArgument")
+    else:
+        assert s3.put_object(**asked)["SSEKMSKeyId"] == "aws/s3"
+
+
+def test_whether_a_form_may_lack_a_field_that_may_be_anything(both, s3, answers):
+    form = s3.generate_presigned_post(
+        "compat", "form", Conditions=[["starts-with", "$x-amz-server-side-encryption", ""]]
+    )
+    sent = urllib3.request("POST", form["url"], fields={**form["fields"], "file": ("f", b"x")})
+
+    assert sent.status == answers(403, 204)
