@@ -5,7 +5,7 @@ from typing import Annotated
 
 from gateway.errors import IllegalVersioningConfigurationException, S3NotImplemented
 from gateway.operation import Call
-from gateway.wire.shape import Header, Label, Payload, Shape
+from gateway.wire.shape import Label, Payload, Shape
 from store import records
 
 
@@ -28,7 +28,6 @@ class VersioningConfiguration(Shape, root="VersioningConfiguration"):
 
 class PutBucketVersioningInput(Shape):
     bucket: Annotated[str, Label("Bucket")]
-    mfa: Annotated[str | None, Header("x-amz-mfa")] = None
     versioning_configuration: Annotated[VersioningConfiguration, Payload()]
 
 
