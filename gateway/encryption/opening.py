@@ -18,6 +18,8 @@ from store.store import Outgoing
 AnyPart = TypeVar("AnyPart", ObjectPart, Part)
 QUICK_BYTES = 256 * 1024
 """What takes less time than a thread takes to begin."""
+QUICK_PARTS = 500
+"""What is looked through in less than a millisecond."""
 
 
 def parts(call: Call, entry: Entry) -> Sequence[ObjectPart]:
@@ -53,12 +55,13 @@ async def opened(
     if record is None:
         return call.store.open(entry, span.start, span.length)
     key = await unwrapped(call, entry.bucket, record, customer)
-    numbered = [(part.number, part.size) for part in parts(call, entry)] or [(0, entry.size)]
-    wanted = frames.frames(frames.runs(numbered), span.start, span.length)
-    first = next(wanted)
-    end = next(frames.frames(frames.runs(numbered), span.start + span.length - 1, 1))
+    found = call.store.parts(entry)
+    if len(found) > QUICK_PARTS:
+        first, rest, end = await asyncio.to_thread(_wanted, found, entry.size, span)
+    else:
+        first, rest, end = _wanted(found, entry.size, span)
     length = end.at + end.sealed - first.at
-    reading = Reading(key, first, wanted)
+    reading = Reading(key, first, rest)
     salt = call.store.open(entry, first.run.at, SALT_BYTES)
     if isinstance(salt, bytes):
         content = call.store.open(entry, first.at, length)
@@ -72,6 +75,16 @@ async def opened(
         raise
     assert isinstance(content, Outgoing)
     return Opened(reading, salt, content, span.length)
+
+
+def _wanted(
+    found: Sequence[ObjectPart], size: int, span: Span
+) -> tuple[Frame, Iterator[Frame], Frame]:
+    """Of the frames that hold ``span``: the first, all after it, and the last."""
+    numbered = [(part.number, frames.opened_size(part.size)) for part in found] or [(0, size)]
+    wanted = frames.frames(frames.runs(numbered), span.start, span.length)
+    end = frames.frames(frames.runs(numbered), span.start + span.length - 1, 1)
+    return next(wanted), wanted, next(end)
 
 
 class Reading:

@@ -1,8 +1,6 @@
 """CopyObject and UploadPartCopy: what is stored already, named again or made a part."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -13,10 +11,8 @@ from gateway import checksums, conditions, ranges
 from gateway.access import Needs
 from gateway.config import Config
 from gateway.encryption.choice import asked, chosen
-from gateway.encryption.customer import source_key
 from gateway.encryption.members import CidOf, CustomerKey, Encrypted, EncryptedInContext, Encrypting
 from gateway.encryption.object_keys import Key, cid_of, said, upload_key
-from gateway.encryption.opening import opened
 from gateway.encryption.sealing import stage
 from gateway.errors import ConditionalRequestConflict, InvalidRequest, NoSuchKey
 from gateway.naming import key_bytes, quote_etag, user_metadata
@@ -35,6 +31,7 @@ from gateway.operations.multipart import part_checksums, put_part, running
 from gateway.operations.named_version import made
 from gateway.operations.ownership import object_acl, owner_of
 from gateway.operations.source import Source, copied, named, readable
+from gateway.operations.stored import stored
 from gateway.operations.tagging import may_tag
 from gateway.policy.grants import Acl
 from gateway.ranges import Span
@@ -42,7 +39,6 @@ from gateway.wire.shape import Header, Label, Payload, Query, Xml
 from store import cid, digests
 from store import errors as store_errors
 from store.records import Attributes, Entry, Expect
-from store.store import Outgoing
 
 MAX_COPY_BYTES = 5 * 1024**3
 """More has to be copied by parts.
@@ -109,29 +105,6 @@ class UploadPartCopyOutput(Encrypted):
     copy_part_result: Annotated[CopyPartResult, Payload()]
 
 
-@dataclass(frozen=True, slots=True)
-class StoredBody:
-    """Stored bytes on their way back in: a ``store.records.Body`` that was verified before."""
-
-    content: bytes | Outgoing
-    size: int
-    digests: frozenset[str]
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        if isinstance(self.content, bytes):
-            yield self.content
-            return
-        async for data in self.content:
-            yield data
-
-    def verify(self, digests: Mapping[str, bytes]) -> None:
-        """Nobody announced anything."""
-
-    def close(self) -> None:
-        if isinstance(self.content, Outgoing):
-            self.content.close()
-
-
 async def copy_object(call: Call, ask: CopyObjectInput) -> CopyObjectOutput:
     """Name an object's bytes once more; none is copied, so ETag, CID and parts stay the same.
 
@@ -191,7 +164,7 @@ async def upload_part_copy(call: Call, ask: UploadPartCopyInput) -> UploadPartCo
     span = ranges.copied(ask.copy_source_range, source.size, call.config.differences)
     _check_size(span.length)
     names = part_checksums(upload)
-    body = await _stored(call, ask, source, span, names)
+    body = await stored(call, ask, source, span, names)
     try:
         staged, encryption = await stage(call, body, key, ask.part_number)
     finally:
@@ -219,7 +192,7 @@ async def _sealed_anew(
     expect: Expect,
 ) -> Entry:
     """Store the bytes once more: what one key has encrypted is never read with another."""
-    body = await _stored(call, ask, source, Span(0, source.size), ())
+    body = await stored(call, ask, source, Span(0, source.size), ())
     try:
         staged, encryption = await stage(call, body, key)
     finally:
@@ -323,18 +296,10 @@ async def _computed(call: Call, ask: CopyObjectInput, source: Entry, algorithm: 
     """A checksum of stored bytes, made by reading them; each MiB is hashed off the loop."""
     name = checksums.digest_name(algorithm)
     hasher = digests.new(name)
-    body = await _stored(call, ask, source, Span(0, source.size), ())
+    body = await stored(call, ask, source, Span(0, source.size), ())
     try:
         async for data in body:
             await asyncio.to_thread(hasher.update, data)
     finally:
         body.close()
     return checksums.text(algorithm, {name: hasher.digest()})
-
-
-async def _stored(
-    call: Call, ask: Source, source: Entry, span: Span, algorithms: Sequence[str]
-) -> StoredBody:
-    """Bytes of the source, to be hashed with these algorithms."""
-    content = await opened(call, source, span, source_key(call, ask))
-    return StoredBody(content, span.length, frozenset(map(checksums.digest_name, algorithms)))

@@ -280,6 +280,28 @@ def test_another_kms_key_moves_no_byte(s3, bucket):
         assert again == (400, "InvalidRequest")
 
 
+def test_a_byte_that_was_changed_on_the_disk_is_never_served(gateway, s3, bucket):
+    body = os.urandom(400_000)
+    s3.put_object(Bucket=bucket, Key="hurt", Body=body, **SSE_S3)
+    entry = gateway.store.entry(gateway.store.bucket(bucket), b"hurt")
+    (extent,) = entry.extents
+    file = next(gateway.config.data_dir.rglob(f"{extent.segment:08d}.seg"))
+    at = extent.offset + 32 + 65_552 + 100  # in the second frame
+    original = file.read_bytes()[at : at + 1]
+    with file.open("r+b") as raw:
+        raw.seek(at)
+        raw.write(bytes([original[0] ^ 1]))
+    try:
+        first = s3.get_object(Bucket=bucket, Key="hurt", Range="bytes=0-65535")
+        assert first["Body"].read() == body[:65_536]
+        asked = {"Bucket": bucket, "Key": "hurt", "Range": "bytes=65536-65536"}
+        assert refused(s3.get_object, **asked) == (500, "InternalError")
+    finally:
+        with file.open("r+b") as raw:
+            raw.seek(at)
+            raw.write(original)
+
+
 def test_fsck_finds_nothing_wrong(gateway, s3, bucket, upload):
     upload("sse-s3", "plain")
 
