@@ -129,6 +129,7 @@ def main(given: list[str]) -> None:
     print("present:", ", ".join(each.name for each in servers), flush=True)
     for name, why in absent.items():
         print(f"absent: {name} ({why})", flush=True)
+    versions = {server.name: server.version() for server in servers}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # servers are stopped on the way
     asked.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=asked.out, prefix="run-") as directory:
@@ -145,7 +146,7 @@ def main(given: list[str]) -> None:
             say=lambda text: print(text, flush=True),
         )
         tables = compare(servers, cells, asked.classes, asked.legs, options)
-    report(tables, cells, servers, absent, asked)
+    report(tables, cells, servers, absent, versions, asked)
 
 
 def report(
@@ -153,9 +154,9 @@ def report(
     cells: Sequence[Cell],
     servers: Sequence[Server],
     absent: Mapping[str, str],
+    versions: Mapping[str, str],
     asked: argparse.Namespace,
 ) -> None:
-    versions = {server.name: server.version() for server in servers}
     for each in tables:
         settings = {s.name: s.classes.get(each.durability, "") for s in servers}
         print(f"\n{table.figures(each, cells)}\n\n{table.costs(each, cells)}\n")

@@ -1,15 +1,28 @@
 """Servers that need more than one command line: configuration files, several ports, a cluster."""
 
 import json
-import os
 import secrets
+import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from bench.servers import Absent, Minio, Moto, NotReady, S3gw, Server, Site, Versitygw
+from bench import ceph
+from bench.servers import (
+    CHECKOUT,
+    Absent,
+    Minio,
+    Moto,
+    NotReady,
+    S3gw,
+    Server,
+    Site,
+    Versitygw,
+    package_version,
+)
 
 
 class Weed(Server):
@@ -127,25 +140,31 @@ class Rustfs(Server):
 
 
 class Radosgw(Server):
-    """A gateway of its own before a Ceph cluster that runs already: its CEPH_CONF is given."""
+    """With a cluster of its own, one monitor and one OSD: see ``bench.ceph``."""
 
     name = binary = "radosgw"
-    classes: ClassVar = {"D": "BlueStore"}
+    classes: ClassVar = {"D": "one BlueStore OSD, one replica"}
+    ports = 3
 
     def __init__(self, path: str | None = None) -> None:
         super().__init__(path)
-        if not Path(os.environ.get("CEPH_CONF", "/etc/ceph/ceph.conf")).exists():
-            raise Absent("no Ceph cluster: neither CEPH_CONF nor /etc/ceph/ceph.conf")
+        missing = [each for each in ceph.PROGRAMS if shutil.which(each) is None]
+        if missing:
+            raise Absent(f"no {', '.join(missing)} on PATH")
 
     def command(self, site: Site) -> list[str]:
-        front = f"beast endpoint=127.0.0.1:{site.ports[0]}"
-        return [self.path, "-f", "-n", "client.admin", f"--rgw-frontends={front}"]
+        endpoint = f"endpoint=127.0.0.1:{site.ports[0]}"
+        if site.certificate:
+            endpoint = (
+                f"ssl_{endpoint} ssl_certificate={site.certificate.chain}"
+                f" ssl_private_key={site.certificate.key}"
+            )
+        monitor = f"{site.ports[1]},{site.ports[2]}"
+        program = [sys.executable, "-m", "bench.ceph"]
+        return [*program, str(site.directory), endpoint, *self.key, monitor]
 
-    def after_start(self, site: Site) -> None:
-        who = ["--uid=bench", "--display-name=bench"]
-        key = [f"--access-key={self.key[0]}", f"--secret-key={self.key[1]}"]
-        admin = str(Path(self.path).with_name("radosgw-admin"))
-        subprocess.run([admin, "user", "create", *who, *key], capture_output=True, check=False)
+    def environment(self, site: Site) -> Mapping[str, str]:
+        return {"PYTHONPATH": str(CHECKOUT)}
 
 
 class Localstack(Server):
@@ -168,9 +187,16 @@ class Localstack(Server):
         return {
             "SERVICES": "s3",
             "EAGER_SERVICE_LOADING": "1",
-            "LOCALSTACK_VOLUME_DIR": str(site.directory),
+            "FILESYSTEM_ROOT": str(site.directory),
+            "TMPDIR": str(site.directory),
             "DISABLE_EVENTS": "1",
+            "DNS_ADDRESS": "0",
+            "SKIP_SSL_CERT_DOWNLOAD": "1",
+            "LS_LOG": "error",
         }
+
+    def version(self) -> str:
+        return package_version(self.path, "localstack-core")
 
 
 KINDS: tuple[type[Server], ...] = (

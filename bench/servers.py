@@ -183,10 +183,15 @@ class Moto(Server):
         return command
 
     def version(self) -> str:
-        ask = "import importlib.metadata; print(importlib.metadata.version('moto'))"
-        python = str(Path(self.path).with_name("python"))
-        said = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
-        return said.stdout.strip()
+        return package_version(self.path, "moto")
+
+
+def package_version(script: str, package: str) -> str:
+    """Of a Python package, by a script installed with it; empty when it cannot be told."""
+    ask = f"import importlib.metadata; print(importlib.metadata.version('{package}'))"
+    python = str(Path(script).with_name("python"))
+    said = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
+    return said.stdout.strip()
 
 
 class Running:
