@@ -102,7 +102,7 @@ def main(place: str, endpoint: str, key: str, secret: str, ports: str) -> None:
         children.append(subprocess.Popen(["ceph-osd", "-f", "-i", "0"]))
         if fresh:
             make_user(key, secret)
-        front = f"--rgw-frontends=beast {endpoint}"
+        front = f"--rgw-frontends=beast {endpoint} tcp_nodelay=1"
         children.append(subprocess.Popen(["radosgw", "-f", "-n", "client.admin", front]))
         os.wait()
     finally:
