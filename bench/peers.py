@@ -168,10 +168,14 @@ class Radosgw(Server):
 
 
 class Localstack(Server):
-    """The runtime without its container, S3 alone."""
+    """The runtime without its container, S3 alone: ``localstack-core[runtime]`` by pip.
+
+    2026.3 wants Python 3.13, service_identity, cbor2 < 6, cryptography < 46 and pyopenssl < 25.2.
+    """
 
     name, binary = "localstack", "localstack-supervisor"
     tls = False  # its certificate is fetched from its maker
+    ready = ("/no-such-bucket", 404)  # it answers 500 to a presigned ListBuckets
     classes: ClassVar = {"B": "memory and temporary files"}
 
     def __init__(self, path: str | None = None) -> None:

@@ -33,9 +33,10 @@ def svg(tables: Sequence[Table], cells: Sequence[Cell]) -> str:
     for table in tables:
         parts += _panel(table, cells, y, furthest, colours)
         y += (len(cells) + 2) * ROW + GAP
+    apart = min(100, (WIDTH - LEFT) // max(1, len(peers)))
     legend = "".join(
-        f'<circle cx="{LEFT + n * 100}" cy="42" r="5" fill="{colours[peer]}"/>'
-        f'<text x="{LEFT + n * 100 + 10}" y="46">{escape(peer)}</text>'
+        f'<circle cx="{LEFT + n * apart}" cy="42" r="5" fill="{colours[peer]}"/>'
+        f'<text x="{LEFT + n * apart + 10}" y="46">{escape(peer)}</text>'
         for n, peer in enumerate(peers)
     )
     return (

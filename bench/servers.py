@@ -70,6 +70,8 @@ class Server(ABC):
     ports: ClassVar[int] = 1
     tls: ClassVar[bool] = True
     """It has TLS of its own."""
+    ready: ClassVar[tuple[str, int]] = ("/", 200)
+    """What it is asked until it is ready, signed, and what it says then: its buckets."""
 
     def __init__(self, path: str | None = None) -> None:
         """``path`` instead of ``binary`` on PATH. Raises ``Absent``."""
@@ -248,11 +250,12 @@ class Running:
         raise NotReady(self._tail())
 
     def _wait_for_answer(self) -> None:
-        """A listing of all buckets, signed, is the first thing a server must get right."""
+        """A signed request is the first thing a server must get right."""
+        path, status = self.server.ready
         until = time.monotonic() + READY_SECONDS
         while time.monotonic() < until and self._process.poll() is None:
             with suppress(OSError, HTTPException):
-                if status_of(self.target, "GET", "/") == 200:
+                if status_of(self.target, "GET", path) == status:
                     return
             time.sleep(0.02)
         raise NotReady(self._tail())
