@@ -278,6 +278,56 @@ def abort_multipart_upload(s3, bucket):
     assert "Uploads" not in s3.list_multipart_uploads(Bucket=bucket)
 
 
+def rename_object(s3, bucket):
+    etag = put(s3, bucket, "old")["ETag"]
+    assert status(s3.rename_object(Bucket=bucket, Key="new", RenameSource="old")) == 200
+    assert keys(s3, bucket) == ["new"]
+    assert s3.head_object(Bucket=bucket, Key="new")["ETag"] == etag
+    assert read(s3, bucket, "new") == BODY
+
+
+def restore_object(s3, bucket):
+    put(s3, bucket, "cold", StorageClass="GLACIER")
+    put(s3, bucket, "warm")
+    asked = {"Bucket": bucket, "RestoreRequest": {"Days": 1}}
+    assert status(s3.restore_object(**asked, Key="cold")) == 200
+    with pytest.raises(ClientError, match="InvalidObjectState"):
+        s3.restore_object(**asked, Key="warm")
+
+
+BY_DEFAULT = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+
+
+def put_bucket_encryption(s3, bucket):
+    rules = {"Rules": [BY_DEFAULT]}
+    s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration=rules)
+    assert put(s3, bucket)["ServerSideEncryption"] == "AES256"
+    assert read(s3, bucket) == BODY
+
+
+def get_bucket_encryption(s3, bucket):
+    put_bucket_encryption(s3, bucket)
+    said = s3.get_bucket_encryption(Bucket=bucket)["ServerSideEncryptionConfiguration"]
+    assert said["Rules"][0].items() >= BY_DEFAULT.items()
+
+
+def delete_bucket_encryption(s3, bucket):
+    put_bucket_encryption(s3, bucket)
+    assert status(s3.delete_bucket_encryption(Bucket=bucket)) == 204
+    with pytest.raises(ClientError, match="ServerSideEncryptionConfigurationNotFoundError"):
+        s3.get_bucket_encryption(Bucket=bucket)
+    assert "ServerSideEncryption" not in put(s3, bucket)
+    assert "ServerSideEncryption" not in s3.head_object(Bucket=bucket, Key="k")
+
+
+def update_object_encryption(s3, bucket):
+    put(s3, bucket)
+    nobodys = {"SSEKMS": {"KMSKeyArn": "arn:aws:kms:us-east-1:1:key/none"}}
+    with pytest.raises(ClientError, match="InvalidRequest"):  # it is not encrypted
+        s3.update_object_encryption(Bucket=bucket, Key="k", ObjectEncryption=nobodys)
+    assert read(s3, bucket) == BODY
+
+
 STORIES = [
     list_buckets,
     create_bucket,
@@ -307,6 +357,12 @@ STORIES = [
     list_multipart_uploads,
     complete_multipart_upload,
     abort_multipart_upload,
+    rename_object,
+    restore_object,
+    put_bucket_encryption,
+    get_bucket_encryption,
+    delete_bucket_encryption,
+    update_object_encryption,
 ]
 
 
