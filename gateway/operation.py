@@ -33,6 +33,8 @@ from keys.table import Table
 from store.records import Bucket, Entry
 from store.store import Store
 
+NOTHING: Mapping[str, str] = {}
+
 
 class Call(Struct, frozen=True):
     """What a handler is given beside its input: who calls, where, when. Built in ``serve``."""
@@ -67,13 +69,14 @@ class Call(Struct, frozen=True):
         entry: Entry | None = None,
         version: str | None = None,
         requested_tags: Mapping[str, str] | None = None,
+        stated: Mapping[str, str] = NOTHING,
     ) -> None:
         """Raises ``AccessDenied``. For more than the row's own right on the row's own resource.
 
         ``action`` is what a policy calls it (``s3:GetObject``), ``key`` the object it is about
         (to be read, for ``Needs.GET``: ``entry``, or none is there) and ``version`` the one of it
-        that is named, ``requested_tags`` what the body would set. Without an action a bucket that
-        has a policy lets nobody in.
+        that is named, ``requested_tags`` what the body would set, ``stated`` what it says in the
+        place of header fields. Without an action a bucket that has a policy lets nobody in.
         """
         asks = None
         if action and access.has_policy(bucket):
@@ -83,6 +86,7 @@ class Call(Struct, frozen=True):
                 self.now,
                 lambda: object_tags(self.store, bucket, key, version),
                 requested_tags,
+                stated,
             )
             asks = Asks((action,), key, facts, needs is Needs.GET and entry is None)
         access.check(self.caller, needs, bucket, self.config, entry, asks)

@@ -77,10 +77,12 @@ _ORDINARY = frozenset(
     }
 )
 """What requests mostly consist of; none of it asks for what is not served."""
-_PREFIXES = ("x-amz-object-lock-",)
+_LOCKS = "x-amz-object-lock-"
+_SERVED_LOCKS = frozenset(
+    {f"{_LOCKS}{name}" for name in ("mode", "retain-until-date", "legal-hold")}
+)
 _HARMLESS = {
     "x-amz-bucket-namespace": "global",
-    "x-amz-bucket-object-lock-enabled": "false",
 }
 """Headers with the one value (in lower case) that asks for what is done anyway."""
 
@@ -120,8 +122,7 @@ def refuse_unsupported(request: Request) -> None:
     """Refuse header fields of AWS's model that ask for what is not done here.
 
     Ignored, they would break a promise silently: bytes stored unencrypted, tags lost, a condition
-    not checked. ``x-amz-bypass-governance-retention`` is let through, since without retention it
-    asks for nothing. Grants are judged by ``gateway.operations.grants``.
+    not checked. Grants are judged by ``gateway.operations.grants``.
 
     Raises ``S3NotImplemented`` with the name of the field.
     """
@@ -134,12 +135,20 @@ def refuse_unsupported(request: Request) -> None:
             _refuse_encryption(request, name, value)
         asks = (
             name in _HEADERS
-            or name.startswith(_PREFIXES)
+            or (name.startswith(_LOCKS) and not _locks(request, name))
             or (name == "x-amz-rename-source" and "renameObject" not in request.query)
             or (name in _HARMLESS and value.lower() != _HARMLESS[name])
         )
         if asks:
             raise S3NotImplemented(Header=name)
+
+
+def _locks(request: Request, name: str) -> bool:
+    """It is about an object that is made, so that the operation does it."""
+    if request.key is None or request.method not in ("PUT", "POST") or name not in _SERVED_LOCKS:
+        return False
+    others = SUBRESOURCES[request.method, "object"] - {"uploads"}
+    return others.isdisjoint(request.query.names)
 
 
 def _refuse_encryption(request: Request, name: str, value: str) -> None:

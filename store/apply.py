@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 import msgspec
 
-from store import bucket_config, version_rows
+from store import bucket_config, retention, version_rows
 from store.changes import (
     Change,
     CompleteUpload,
@@ -33,6 +33,7 @@ from store.changes import (
     SetAttributes,
     SetBucketAcl,
     SetBucketConfig,
+    SetBucketLock,
     SetBucketVersioning,
 )
 from store.database import Row, every, one, row_crc
@@ -58,7 +59,7 @@ def apply(connection: apsw.Connection, lsn: int, change: Change) -> None:
 def _put_bucket(db: apsw.Connection, lsn: int, c: PutBucket) -> None:
     db.execute(
         "INSERT INTO bucket (id, name, owner, path, created, acl, region, profile, config,"
-        " versioning) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " versioning, lock) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             lsn,
             c.name,
@@ -70,6 +71,7 @@ def _put_bucket(db: apsw.Connection, lsn: int, c: PutBucket) -> None:
             c.profile,
             bucket_config.encode(c.config),
             c.versioning,
+            retention.encode(c.lock),
         ),
     )
 
@@ -91,6 +93,11 @@ def _set_bucket_config(db: apsw.Connection, lsn: int, c: SetBucketConfig) -> Non
 
 def _set_bucket_versioning(db: apsw.Connection, lsn: int, c: SetBucketVersioning) -> None:
     db.execute("UPDATE bucket SET versioning = ? WHERE id = ?", (c.versioning, c.bucket))
+
+
+def _set_bucket_lock(db: apsw.Connection, lsn: int, c: SetBucketLock) -> None:
+    lock = retention.encode(c.lock)
+    db.execute("UPDATE bucket SET lock = ? WHERE id = ?", (lock, c.bucket))
 
 
 def _drop_bucket(db: apsw.Connection, lsn: int, c: DropBucket) -> None:
@@ -354,4 +361,5 @@ _VERBS: dict[type[Any], Callable[[apsw.Connection, int, Any], None]] = {
     SetBucketVersioning: _set_bucket_versioning,
     PutMarker: _put_marker,
     DropVersion: _drop_version,
+    SetBucketLock: _set_bucket_lock,
 }

@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import apsw
 
-from store import bucket_config, commits, names
+from store import bucket_config, commits, locking, names
 from store.changes import PutBucket
 from store.engine import Engine
-from store.records import Bucket
+from store.records import ENABLED, Bucket, ObjectLock
 from store.walindex import WalIndex
 
 _MOST_SEEN = 1024
@@ -51,10 +51,13 @@ class Buckets:
         profile: str,
         config: dict[str, bytes] = bucket_config.NONE,
         versioning: str = "",
+        lock: ObjectLock | None = None,
     ) -> Bucket:
-        """Raises ``BucketExists``."""
+        """With a ``lock`` it keeps versions. Raises ``BucketExists``."""
+        if lock is not None:
+            versioning = ENABLED
         now = self._clock()
-        change = PutBucket(name, owner, path, now, acl, region, profile, config, versioning)
+        change = PutBucket(name, owner, path, now, acl, region, profile, config, versioning, lock)
         return await self._engine.submit(commits.CreateBucket(change))
 
     async def set_bucket_acl(self, bucket: Bucket, acl: str) -> None:
@@ -71,9 +74,16 @@ class Buckets:
     async def set_bucket_versioning(self, bucket: Bucket, versioning: str) -> None:
         """``ENABLED`` or ``SUSPENDED``: holds for every commit after it.
 
-        Raises ``NoSuchBucket``.
+        Raises ``NoSuchBucket``, ``LocksObjects``.
         """
         await self._engine.submit(commits.ChangeBucketVersioning(bucket, versioning))
+
+    async def set_bucket_lock(self, bucket: Bucket, lock: ObjectLock) -> None:
+        """Have it lock objects from now on, for good; or give new ones another retention.
+
+        Raises ``NoSuchBucket``, ``NotVersioned``.
+        """
+        await self._engine.submit(locking.ChangeBucketLock(bucket, lock))
 
     async def delete_bucket(self, bucket: Bucket) -> None:
         """Raises ``NoSuchBucket``, ``BucketNotEmpty``."""

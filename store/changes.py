@@ -10,7 +10,7 @@ Encoded as MessagePack arrays. A field is only ever added at the end, with a def
 import msgspec
 from msgspec import Struct
 
-from store.records import Attributes, Extent, ObjectPart
+from store.records import Attributes, Extent, ObjectLock, ObjectPart
 
 
 class Inline(Struct, frozen=True, array_like=True, tag="inline"):
@@ -40,6 +40,7 @@ class PutBucket(Struct, frozen=True, array_like=True, tag="PutBucket"):
     profile: str
     config: dict[str, bytes] = {}
     versioning: str = ""
+    lock: ObjectLock | None = None
 
 
 class SetBucketAcl(Struct, frozen=True, array_like=True, tag="SetBucketAcl"):
@@ -177,6 +178,11 @@ class DropVersion(Struct, frozen=True, array_like=True, tag="DropVersion"):
     time: int
 
 
+class SetBucketLock(Struct, frozen=True, array_like=True, tag="SetBucketLock"):
+    bucket: int
+    lock: ObjectLock
+
+
 Change = (
     PutBucket
     | SetBucketAcl
@@ -196,6 +202,7 @@ Change = (
     | SetBucketVersioning
     | PutMarker
     | DropVersion
+    | SetBucketLock
 )
 
 _encoder = msgspec.msgpack.Encoder()

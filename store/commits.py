@@ -3,7 +3,7 @@
 import apsw
 import msgspec
 
-from store import names, version_id, versions
+from store import names, retention, version_id, versions
 from store.changes import (
     DropBucket,
     DropEntry,
@@ -23,6 +23,8 @@ from store.errors import (
     BucketNotEmpty,
     ExpectationFailed,
     KeepsVersions,
+    Locked,
+    LocksObjects,
     NoSuchBucket,
     NoSuchEntry,
 )
@@ -32,13 +34,13 @@ from store.transaction import Commit, Transaction
 ANYTHING = Expect()
 
 
-def require_bucket(db: apsw.Connection, bucket: int) -> str:
-    """Its versioning at this moment. Raises ``NoSuchBucket``."""
-    row = one(db, "SELECT versioning FROM bucket WHERE id = ?", (bucket,))
+def require_bucket(db: apsw.Connection, bucket: int) -> tuple[str, str]:
+    """Its versioning and object lock at this moment, as in its row. Raises ``NoSuchBucket``."""
+    row = one(db, "SELECT versioning, lock FROM bucket WHERE id = ?", (bucket,))
     if row is None:
         raise NoSuchBucket(str(bucket))
-    versioning: str = row[0]
-    return versioning
+    versioning, lock = row
+    return versioning, lock
 
 
 def require(db: apsw.Connection, bucket: int, key: bytes, expect: Expect) -> None:
@@ -66,10 +68,17 @@ def judge(etag: str, size: int, modified: int, expect: Expect) -> None:
         raise ExpectationFailed(etag)
 
 
-def put_and_read(transaction: Transaction, change: PutEntry, versioning: str) -> Entry:
-    """Apply it in a bucket with that versioning, and return the entry as it now stands."""
-    if versioning:
-        change = msgspec.structs.replace(change, versioning=versioning)
+def kept(change: PutEntry, versioning: str, lock: str) -> PutEntry:
+    """As the bucket it is put in has it now. Raises ``NoObjectLock``."""
+    if lock or change.attributes.lock is not None:
+        attributes = retention.of_new(change.attributes, lock, change.modified)
+        return msgspec.structs.replace(change, versioning=versioning, attributes=attributes)
+    return msgspec.structs.replace(change, versioning=versioning) if versioning else change
+
+
+def put_and_read(transaction: Transaction, change: PutEntry, versioning: str, lock: str) -> Entry:
+    """Apply it in a bucket with that versioning and lock; return the entry as it now stands."""
+    change = kept(change, versioning, lock)
     seq = transaction.apply(change)
     if isinstance(change.source, Inline):
         return Entry(
@@ -89,6 +98,19 @@ def put_and_read(transaction: Transaction, change: PutEntry, versioning: str) ->
     entry = names.entry(transaction.db, change.bucket, change.key)
     assert entry is not None
     return entry
+
+
+def put_attributes(transaction: Transaction, entry: Entry, attributes: Attributes) -> Entry:
+    """Say this about a version, which is there; return it as it now stands."""
+    db, number = transaction.db, version_id.decode(entry.version)
+    current = names.entry(db, entry.bucket, entry.key)
+    earlier = current is None or current.version != entry.version
+    transaction.apply(
+        SetAttributes(entry.bucket, entry.key, attributes, number if earlier else None)
+    )
+    changed = versions.version(db, entry.bucket, entry.key, entry.version)
+    assert isinstance(changed, Entry)
+    return changed
 
 
 class CreateBucket(Commit[Bucket]):
@@ -126,7 +148,9 @@ class ChangeBucketVersioning(Commit[None]):
         self._change = SetBucketVersioning(bucket.id, versioning)
 
     def decide(self, transaction: Transaction) -> None:
-        require_bucket(transaction.db, self._change.bucket)
+        _, lock = require_bucket(transaction.db, self._change.bucket)
+        if lock and self._change.versioning != ENABLED:
+            raise LocksObjects(str(self._change.bucket))
         transaction.apply(self._change)
 
 
@@ -178,9 +202,9 @@ class PutObject(Commit[Entry]):
         )
 
     def decide(self, transaction: Transaction) -> Entry:
-        versioning = require_bucket(transaction.db, self._change.bucket)
+        versioning, lock = require_bucket(transaction.db, self._change.bucket)
         require(transaction.db, self._change.bucket, self._change.key, self._expect)
-        return put_and_read(transaction, self._change, versioning)
+        return put_and_read(transaction, self._change, versioning, lock)
 
 
 class CopyObject(Commit[Entry]):
@@ -213,14 +237,14 @@ class CopyObject(Commit[Entry]):
 
     def decide(self, transaction: Transaction) -> Entry:
         db, source = transaction.db, self._source
-        versioning = require_bucket(db, self._change.bucket)
+        versioning, lock = require_bucket(db, self._change.bucket)
         current = versions.still(db, source)
         require(db, self._change.bucket, self._change.key, self._expect)
         change = msgspec.structs.replace(self._change, parts=names.parts(db, current))
         if current.body is not None:
             data = names.inline_bytes(db, current.body)
             change = msgspec.structs.replace(change, source=Inline(data))
-        return put_and_read(transaction, change, versioning)
+        return put_and_read(transaction, change, versioning, lock)
 
 
 class RenameObject(Commit[Entry]):
@@ -234,7 +258,8 @@ class RenameObject(Commit[Entry]):
 
     def decide(self, transaction: Transaction) -> Entry:
         db, source = transaction.db, self._source
-        if require_bucket(db, source.bucket):
+        versioning, lock = require_bucket(db, source.bucket)
+        if versioning:
             raise KeepsVersions(str(source.bucket))
         current = versions.still(db, source)
         require(db, source.bucket, self._key, self._expect)
@@ -252,7 +277,7 @@ class RenameObject(Commit[Entry]):
             ),
             parts=names.parts(db, current),
         )
-        entry = put_and_read(transaction, change, "")
+        entry = put_and_read(transaction, change, versioning, lock)
         transaction.apply(DropEntry(source.bucket, source.key, self._now))
         return entry
 
@@ -265,17 +290,10 @@ class ChangeAttributes(Commit[Entry]):
         self._attributes = attributes
 
     def decide(self, transaction: Transaction) -> Entry:
-        db, entry = transaction.db, self._entry
-        versions.still(db, entry)
-        number = version_id.decode(entry.version)
-        current = names.entry(db, entry.bucket, entry.key)
-        earlier = current is None or current.version != entry.version
-        transaction.apply(
-            SetAttributes(entry.bucket, entry.key, self._attributes, number if earlier else None)
-        )
-        changed = versions.version(db, entry.bucket, entry.key, entry.version)
-        assert isinstance(changed, Entry)
-        return changed
+        current = versions.still(transaction.db, self._entry)
+        if self._attributes.lock != current.attributes.lock:
+            raise Locked(repr(current.key))
+        return put_attributes(transaction, current, self._attributes)
 
 
 class Probe(Commit[None]):

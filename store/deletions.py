@@ -6,9 +6,10 @@ from store import version_id, versions
 from store.changes import DropEntry, DropVersion, PutMarker
 from store.commits import ANYTHING, judge, require, require_bucket
 from store.database import one
-from store.errors import ExpectationFailed, NoSuchEntry, StoreError
+from store.errors import ExpectationFailed, Locked, NoSuchEntry, StoreError
 from store.failpoints import hit
-from store.records import ENABLED, Bucket, Deleted, DeleteMarker, Deletion
+from store.records import ENABLED, Bucket, Deleted, DeleteMarker, Deletion, Entry
+from store.retention import protects
 from store.transaction import Commit, Transaction
 
 
@@ -23,7 +24,7 @@ class DeleteObjects(Commit[list[Deleted | StoreError]]):
 
     def decide(self, transaction: Transaction) -> list[Deleted | StoreError]:
         hit("D1")
-        versioning = require_bucket(transaction.db, self._bucket)
+        versioning, _ = require_bucket(transaction.db, self._bucket)
         return [self._answer(transaction, each, versioning) for each in self._deletions]
 
     def _answer(
@@ -62,6 +63,10 @@ class DeleteObjects(Commit[list[Deleted | StoreError]]):
             if isinstance(found, DeleteMarker):
                 raise ExpectationFailed(repr(each.key))
             judge(found.etag, found.size, found.modified, each.expect)
+        if isinstance(found, Entry) and protects(
+            found.attributes.lock, self._now, bypass=each.bypass
+        ):
+            raise Locked(repr(each.key))
         number = version_id.decode(version)
         if found is not None and number is not None:
             if versioning:

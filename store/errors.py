@@ -29,6 +29,22 @@ class KeepsVersions(StoreError):
     """The bucket keeps versions, or has some: a key cannot simply go."""
 
 
+class Locked(StoreError):
+    """The version is under retention or legal hold."""
+
+
+class NoObjectLock(StoreError):
+    """The bucket does not lock objects."""
+
+
+class LocksObjects(StoreError):
+    """The bucket locks objects, so it keeps versions as long as it is there."""
+
+
+class NotVersioned(StoreError):
+    """Only a bucket that keeps versions can lock objects."""
+
+
 class NoSuchEntry(StoreError):
     """The key has no object: it never had, or it was deleted in the meantime."""
 

@@ -14,7 +14,7 @@ from store.apply import decode_extents
 from store.database import Row, one, row_crc
 from store.intact import intact
 from store.names import decode_attributes
-from store.records import Extent
+from store.records import ENABLED, Extent
 
 Found = Iterator[tuple[str, str, int]]
 """How the parts of the check report: kind, where, bytes."""
@@ -25,6 +25,7 @@ def check(db: apsw.Connection, *, fast: bool) -> Found:
     yield from _entries(db, "entry", fast)
     yield from _entries(db, "version", fast)
     yield from _order(db)
+    yield from _locks(db)
     yield from _references(db, "content", "SELECT id, refs, size FROM content ORDER BY id")
     yield from _references(db, "body", "SELECT id, 1, length(bytes) FROM body ORDER BY id")
     owned = _Owned(db)
@@ -82,6 +83,14 @@ def _order(db: apsw.Connection) -> Found:
     """An entry is the newest version of its key; without one, a delete marker is."""
     for name, bucket, key in db.execute(_ORDER):
         yield "version-order", f"{_where(name or bucket, key)} has another newest version", 0
+
+
+def _locks(db: apsw.Connection) -> Found:
+    """Only a bucket that keeps versions can keep what it locks."""
+    for (name,) in db.execute(
+        "SELECT name FROM bucket WHERE lock != '' AND versioning != ?", (ENABLED,)
+    ):
+        yield "bucket-lock", f"{name} locks objects but keeps no versions", 0
 
 
 def _where(bucket: str | int, key: bytes) -> str:

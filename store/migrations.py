@@ -110,7 +110,19 @@ def _versions(db: "Database") -> None:
     db.execute("CREATE UNIQUE INDEX version_null ON version (bucket, key) WHERE version = 0")
 
 
-STEPS: tuple[Callable[["Database"], None], ...] = (_names, _space, _uploads, _state, _versions)
+def _object_lock(db: "Database") -> None:
+    """Whether a bucket locks objects; the locks themselves are among the attributes."""
+    db.execute("ALTER TABLE bucket ADD COLUMN lock TEXT NOT NULL DEFAULT ''")
+
+
+STEPS: tuple[Callable[["Database"], None], ...] = (
+    _names,
+    _space,
+    _uploads,
+    _state,
+    _versions,
+    _object_lock,
+)
 """Never edited once released; a change of schema is one more step at the end."""
 
 

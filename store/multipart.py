@@ -15,7 +15,7 @@ from store.changes import (
     PutPart,
     PutUpload,
 )
-from store.commits import require, require_bucket
+from store.commits import kept, require, require_bucket
 from store.database import every, one
 from store.errors import NoSuchUpload, PartChanged
 from store.failpoints import hit
@@ -122,7 +122,7 @@ class Complete(Commit[Entry]):
 
     def decide(self, transaction: Transaction) -> Entry:
         db, change = transaction.db, self._change
-        versioning = require_bucket(db, change.entry.bucket)
+        versioning, lock = require_bucket(db, change.entry.bucket)
         require_upload(db, change.upload)
         rows = every(db, "SELECT number, seq FROM part WHERE upload = ?", (change.upload,))
         there = {number: seq for number, seq in rows}
@@ -131,10 +131,8 @@ class Complete(Commit[Entry]):
                 raise PartChanged(part.number)
         require(db, change.entry.bucket, change.entry.key, self._expect)
         hit("M3")
-        if versioning:
-            entry = msgspec.structs.replace(change.entry, versioning=versioning)
-            change = msgspec.structs.replace(change, entry=entry)
-        transaction.apply(change)
+        entry = kept(change.entry, versioning, lock)
+        transaction.apply(msgspec.structs.replace(change, entry=entry))
         made = names.entry(db, change.entry.bucket, change.entry.key)
         assert made is not None
         return made

@@ -7,13 +7,14 @@ committer's inside a transaction makes no difference here.
 import apsw
 import msgspec
 
-from store import bucket_config, version_id, version_rows
+from store import bucket_config, retention, version_id, version_rows
 from store.apply import decode_extents
 from store.database import Row, every, one
 from store.records import Attributes, Bucket, Entry, Extent, ObjectPart
 
 _BUCKET = (
-    "SELECT id, name, owner, path, created, acl, region, profile, config, versioning FROM bucket"
+    "SELECT id, name, owner, path, created, acl, region, profile, config, versioning, lock"
+    " FROM bucket"
 )
 ENTRY_COLUMNS = (
     "bucket, key, seq, size, cid, etag, modified, owner, attributes, parts_count, version, body,"
@@ -27,9 +28,21 @@ _decode_parts = msgspec.msgpack.Decoder(tuple[ObjectPart, ...]).decode
 
 def _bucket_of(row: Row) -> Bucket:
     """A row of ``_BUCKET`` as a value."""
-    id, name, owner, path, created, acl, region, profile, config, versioning = row
+    id, name, owner, path, created, acl, region, profile, config, versioning, lock = row
     documents = bucket_config.decode(config)
-    return Bucket(id, name, owner, path, created, acl, region, profile, documents, versioning)
+    return Bucket(
+        id,
+        name,
+        owner,
+        path,
+        created,
+        acl,
+        region,
+        profile,
+        documents,
+        versioning,
+        retention.decode(lock),
+    )
 
 
 def bucket(db: apsw.Connection, name: str) -> Bucket | None:

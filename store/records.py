@@ -11,6 +11,17 @@ ENABLED, SUSPENDED = "Enabled", "Suspended"
 """What ``Bucket.versioning`` may be set to."""
 
 
+class ObjectLock(Struct, frozen=True, omit_defaults=True):
+    """That a bucket locks objects, and what retention a new one gets that is given none."""
+
+    compliance: bool = False
+    """As in ``Lock``, of that retention."""
+    days: int = 0
+    """How long it lasts; with ``years`` also 0, there is none."""
+    years: int = 0
+    """Of 365 days."""
+
+
 class Bucket(Struct, frozen=True):
     """One bucket. ``path`` is ``/<root of the owner key>/<name>`` (BTIP-25, "Create bucket")."""
 
@@ -30,6 +41,8 @@ class Bucket(Struct, frozen=True):
     """What else was configured, documents by name (``cors``). Shared: never change it."""
     versioning: str = ""
     """``Enabled``, ``Suspended``; empty when it never kept versions."""
+    lock: ObjectLock | None = None
+    """``None``: it locks no objects. Once it does it always will, and it always keeps versions."""
 
 
 class Extent(Struct, frozen=True, array_like=True):
@@ -75,6 +88,17 @@ class Encryption(Struct, frozen=True, omit_defaults=True):
     bucket_key: bool | None = None
 
 
+class Lock(Struct, frozen=True, omit_defaults=True):
+    """What keeps a version from being deleted (``store.retention`` has the rules)."""
+
+    retain_until: int = 0
+    """Milliseconds since the epoch; 0 when there is no retention."""
+    compliance: bool = False
+    """Nobody can shorten the retention; otherwise (governance) who may bypass it can."""
+    hold: bool | None = None
+    """Is there a legal hold, which has no end? ``None``: there never was one."""
+
+
 class Attributes(Struct, frozen=True, omit_defaults=True):
     """What a client said about an object, kept as it was said and given back on every read."""
 
@@ -94,6 +118,8 @@ class Attributes(Struct, frozen=True, omit_defaults=True):
     """An ACL that is no canned one, in the order it was given; ``None``: ``acl`` says it."""
     encryption: Encryption | None = None
     """``None``: the bytes are stored as they were sent."""
+    lock: Lock | None = None
+    """``None``: it can be deleted. Once made, changed by ``Store.set_lock`` alone."""
 
 
 STORAGE_CLASS = "x-amz-storage-class"
@@ -271,6 +297,8 @@ class Deletion(Struct, frozen=True):
     has it."""
     expect: Expect = Expect()
     """Of that version, or of the current entry."""
+    bypass: bool = False
+    """Also a version that is under retention, unless that is compliance."""
 
 
 class Deleted(Struct, frozen=True):

@@ -164,8 +164,9 @@ class Store(Buckets, Versioned):
         """Name staged bytes. ETag is their MD5. Versions are kept as the bucket has it.
 
         Raises ``NoSuchBucket``, ``NoSuchEntry`` (``etags`` expected of an absent key),
-        ``ExpectationFailed``; then the staged bytes are discarded. ``ValueError`` when they were
-        staged for another profile, or given away before.
+        ``ExpectationFailed``, ``NoObjectLock`` (``attributes`` have a lock); then the staged bytes
+        are discarded. ``ValueError`` when they were staged for another profile, or given away
+        before.
         """
         _same_profile(bucket, staged)
         commit = commits.PutObject(
@@ -208,7 +209,8 @@ class Store(Buckets, Versioned):
     async def set_attributes(self, entry: Entry, attributes: Attributes) -> Entry:
         """Replace what is said about one version, and nothing else: ETag and time of change stay.
 
-        Its ``seq`` becomes another. Raises ``NoSuchEntry`` when it has changed since it was read.
+        Its ``seq`` becomes another. Raises ``Locked`` when they have another lock, and
+        ``NoSuchEntry`` when it has changed since it was read.
         """
         return await self._engine.submit(commits.ChangeAttributes(entry, attributes))
 

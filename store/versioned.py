@@ -10,7 +10,17 @@ from store.deletions import DeleteObjects
 from store.engine import Engine
 from store.errors import StoreError
 from store.failpoints import hit
-from store.records import Bucket, Deleted, DeleteMarker, Deletion, Entry, Expect, VersionPage
+from store.locking import ChangeLock
+from store.records import (
+    Bucket,
+    Deleted,
+    DeleteMarker,
+    Deletion,
+    Entry,
+    Expect,
+    Lock,
+    VersionPage,
+)
 
 
 class Versioned:
@@ -62,14 +72,22 @@ class Versioned:
 
         Without a version: the current object goes for good in a bucket that never kept versions,
         else a delete marker of ``owner`` hides it (made also where nothing was, as AWS does).
-        With one: that version goes for good, and the one before it is current again. Deleting
-        the absent is not an error. Raises ``NoSuchBucket``.
+        With one: that version goes for good, and the one before it is current again; the answer
+        is ``Locked`` when its lock forbids. Deleting the absent is not an error. Raises
+        ``NoSuchBucket``.
         """
         wanted = [Deletion(each) if isinstance(each, bytes) else each for each in deletions]
         commit = DeleteObjects(bucket, wanted, owner, self._clock())
         answers = await self._engine.submit(commit)
         hit("D2")
         return answers
+
+    async def set_lock(self, entry: Entry, lock: Lock, *, bypass: bool = False) -> Entry:
+        """Replace the lock of one version. ``bypass``: also against a retention by governance.
+
+        Raises ``Locked``, ``NoObjectLock``; ``NoSuchEntry`` when it has changed since it was read.
+        """
+        return await self._engine.submit(ChangeLock(entry, lock, self._clock(), bypass=bypass))
 
     async def rename(self, source: Entry, key: bytes, *, expect: Expect = ANYTHING) -> Entry:
         """Give ``source`` another key of its bucket, in place of what was there.

@@ -45,6 +45,10 @@ from gateway.operations.multipart import (
     upload_part,
 )
 from gateway.operations.object import delete_object, get_object, head_object, put_object
+from gateway.operations.object_lock import (
+    get_object_lock_configuration,
+    put_object_lock_configuration,
+)
 from gateway.operations.ownership import (
     delete_bucket_ownership_controls,
     get_bucket_ownership_controls,
@@ -64,6 +68,12 @@ from gateway.operations.public_access import (
 )
 from gateway.operations.rename import rename_object
 from gateway.operations.restore import restore_object
+from gateway.operations.retention import (
+    get_object_legal_hold,
+    get_object_retention,
+    put_object_legal_hold,
+    put_object_retention,
+)
 from gateway.operations.tagging import (
     delete_bucket_tagging,
     delete_object_tagging,
@@ -80,7 +90,6 @@ from gateway.operations.unconfigured import (
     get_bucket_metrics_configuration,
     get_bucket_replication,
     get_bucket_website,
-    get_object_lock_configuration,
 )
 from gateway.operations.uploads import list_multipart_uploads, list_parts
 from gateway.operations.versioning import get_bucket_versioning, put_bucket_versioning
@@ -135,6 +144,7 @@ OPERATIONS = Operations(
         operation("GET /{Bucket}?lifecycle", OWNER, get_bucket_lifecycle_configuration),
         operation("GET /{Bucket}?replication", OWNER, get_bucket_replication),
         operation("GET /{Bucket}?website", OWNER, get_bucket_website),
+        operation("PUT /{Bucket}?object-lock", OWNER, put_object_lock_configuration),
         operation("GET /{Bucket}?object-lock", OWNER, get_object_lock_configuration),
         operation("GET /{Bucket}?analytics", OWNER, list_bucket_analytics_configurations),
         operation("GET /{Bucket}?analytics", OWNER, get_bucket_analytics_configuration),
@@ -170,6 +180,10 @@ OPERATIONS = Operations(
         operation("PUT /{Bucket}/{Key+}?tagging", OWNER, put_object_tagging),
         operation("GET /{Bucket}/{Key+}?tagging", OWNER, get_object_tagging),
         operation("DELETE /{Bucket}/{Key+}?tagging", OWNER, delete_object_tagging, status=204),
+        operation("PUT /{Bucket}/{Key+}?retention", OWNER, put_object_retention),
+        operation("GET /{Bucket}/{Key+}?retention", OWNER, get_object_retention),
+        operation("PUT /{Bucket}/{Key+}?legal-hold", OWNER, put_object_legal_hold),
+        operation("GET /{Bucket}/{Key+}?legal-hold", OWNER, get_object_legal_hold),
         operation("GET /{Bucket}/{Key+}?torrent", GET, get_object_torrent),
         operation("GET /{Bucket}/{Key+}?attributes", GET, get_object_attributes),
         operation("POST /{Bucket}/{Key+}?uploads", WRITE, create_multipart_upload),

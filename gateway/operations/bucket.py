@@ -10,7 +10,6 @@ from gateway.errors import (
     IllegalLocationConstraintException,
     InvalidArgument,
     InvalidLocationConstraint,
-    S3NotImplemented,
 )
 from gateway.naming import Owner, check_bucket_name, key_text, owner, token, token_position
 from gateway.operation import Call
@@ -64,18 +63,18 @@ async def create_bucket(call: Call, ask: CreateBucketInput) -> CreateBucketOutpu
     Raises ``InvalidBucketName``, ``BucketAlreadyExists`` (another key's),
     ``BucketAlreadyOwnedByYou``, ``InvalidLocationConstraint``,
     ``IllegalLocationConstraintException``, ``InvalidBucketAclWithObjectOwnership``,
-    ``S3NotImplemented``, and as ``in_headers``.
+    and as ``in_headers``.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
     """
     check_bucket_name(ask.bucket)
-    _refuse_unserved(ask)
     region = _region(call, ask.create_bucket_configuration)
     controls = _ownership(ask.object_ownership)
     acl = for_bucket(in_headers(call, ask.acl, OF_BUCKETS) or _default_acl(call, controls))
     config = {} if controls is None else {OWNERSHIP: _kept(controls)}
     if acl.grants is not None:
         config[ACL] = kept(acl.grants)
+    lock = records.ObjectLock() if ask.object_lock_enabled_for_bucket else None
     access_key = call.caller.access_key
     assert access_key is not None  # the row needs SIGNED
     if controls is not None:
@@ -89,12 +88,14 @@ async def create_bucket(call: Call, ask: CreateBucketInput) -> CreateBucketOutpu
             region=region,
             profile=call.config.import_profile,
             config=config,
+            lock=lock,
         )
     except BucketExists as error:
         if error.owner != access_key.key:
             raise BucketAlreadyExists(BucketName=ask.bucket) from error
         there = call.store.bucket(ask.bucket)
         same = there is not None and (there.acl, there.region) == (acl.canned, region)
+        same = same and there is not None and (there.lock is None) == (lock is None)
         for name in (OWNERSHIP, ACL):
             same = same and there is not None and there.config.get(name) == config.get(name)
         if not same and call.config.differences.own_bucket_again_exists:
@@ -102,12 +103,6 @@ async def create_bucket(call: Call, ask: CreateBucketInput) -> CreateBucketOutpu
         if not same or call.config.region != US_EAST_1:
             raise BucketAlreadyOwnedByYou(BucketName=ask.bucket) from error
     return CreateBucketOutput(location=f"/{ask.bucket}")
-
-
-def _refuse_unserved(ask: CreateBucketInput) -> None:
-    """A promise about the objects to come is not silently dropped."""
-    if ask.object_lock_enabled_for_bucket:
-        raise S3NotImplemented(Header="x-amz-bucket-object-lock-enabled")
 
 
 def _ownership(name: str | None) -> Ownership | None:

@@ -17,7 +17,7 @@ from gateway.encryption.sealing import stage
 from gateway.errors import ConditionalRequestConflict, InvalidRequest, NoSuchKey
 from gateway.naming import key_bytes, quote_etag, user_metadata
 from gateway.operation import Call
-from gateway.operations import tags
+from gateway.operations import locks, tags
 from gateway.operations.members import (
     ChecksumElements,
     Content,
@@ -110,17 +110,18 @@ async def copy_object(call: Call, ask: CopyObjectInput) -> CopyObjectOutput:
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 
-    Raises as ``readable`` and ``attributes``; ``AccessDenied`` (a right on tags is missing);
-    ``InvalidRequest`` (too large, or onto itself with no change); ``ConditionalRequestConflict``
+    Raises as ``readable``, ``attributes`` and ``locks.of_new``; ``AccessDenied`` (a right on tags
+    is missing); ``InvalidRequest`` (too large, or onto itself with no change); ``ConditionalRequestConflict``
     when the source is replaced faster than it can be named; and as ``Store.copy`` of the target.
     """
     acl = object_acl(call, ask.acl)
+    lock = locks.of_new(call, ask)
     expect = conditions.expect(ask.if_match, ask.if_none_match)
     for _ in range(ATTEMPTS):
         source = readable(call, ask)
         _check_legal(call, ask, source)
         _check_tags(call, ask, source)
-        kept = await _checksummed(call, ask, acl, source)
+        kept = replace(await _checksummed(call, ask, acl, source), lock=lock)
         key = await chosen(call, ask)
         owner = owner_of(call.bucket, call.caller.id, acl)
         try:

@@ -17,6 +17,7 @@ from gateway.errors import (
 )
 from gateway.naming import key_bytes
 from gateway.operation import Call
+from gateway.operations import locks
 from gateway.operations.members import ChecksumHeaders, given_checksums
 from gateway.wire.shape import Header, Label, Payload, Shape, Xml
 from store.errors import NoSuchEntry, StoreError
@@ -48,6 +49,7 @@ class DeleteObjectsInput(ChecksumHeaders):
     delete: Annotated[Delete, Payload()]
     content_md5: Annotated[str | None, Header("Content-MD5")] = None
     checksum_algorithm: Annotated[str | None, Header("x-amz-sdk-checksum-algorithm")] = None
+    bypass_governance_retention: Annotated[bool, Header(locks.BYPASS)] = False
     payload_hash: Annotated[str | None, Header("x-amz-content-sha256")] = None
 
 
@@ -81,13 +83,14 @@ async def delete_objects(call: Call, ask: DeleteObjectsInput) -> DeleteObjectsOu
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 
     Raises ``MalformedXML`` (no key, too many), ``InvalidRequest`` (nothing protects the list of
-    keys from damage on the way).
+    keys from damage on the way), and as ``bypasses``.
     """
     _check_protected(ask)
     wanted = ask.delete.objects
     if not 1 <= len(wanted) <= MAX_DELETED or not all(one.key for one in wanted):
         raise MalformedXML
-    denied = await _denied(call, wanted)
+    bypass = locks.bypasses(call, ask.bypass_governance_retention)
+    denied = await _denied(call, wanted, bypass)
     served = [
         one
         for one in wanted
@@ -100,6 +103,7 @@ async def delete_objects(call: Call, ask: DeleteObjectsInput) -> DeleteObjectsOu
                 key_bytes(one.key),
                 one.version_id or None,
                 conditions.expect_of_deletion(one.etag, one.last_modified_time, one.size),
+                bypass,
             )
             for one in served
         ],
@@ -127,9 +131,11 @@ def _deleted(one: ObjectIdentifier, answer: Deleted) -> DeletedObject:
     )
 
 
-async def _denied(call: Call, wanted: Sequence[ObjectIdentifier]) -> dict[int, Exception | Deleted]:
+async def _denied(
+    call: Call, wanted: Sequence[ObjectIdentifier], bypass: bool
+) -> dict[int, Exception | Deleted]:
     """The refusals of a bucket policy, which is asked about each key, by id of what was wanted."""
-    if not has_policy(call.bucket):
+    if not (bypass or has_policy(call.bucket)):
         return {}
     denied: dict[int, Exception | Deleted] = {}
     for number, one in enumerate(wanted):
@@ -140,6 +146,8 @@ async def _denied(call: Call, wanted: Sequence[ObjectIdentifier]) -> dict[int, E
             call.allow(
                 Needs.WRITE, call.bucket, action, key=one.key, version=one.version_id or None
             )
+            if bypass:
+                locks.may_bypass(call, one.key, one.version_id or None)
         except AccessDenied as refusal:
             denied[id(one)] = refusal
     return denied

@@ -20,6 +20,7 @@ from gateway.errors import (
 )
 from gateway.naming import quote_etag, user_metadata
 from gateway.operations import tags
+from gateway.operations.locks import Locking
 from gateway.policy.grants import Acl
 from gateway.wire.error import legible
 from gateway.wire.shape import Header, PrefixHeaders, Shape, Xml
@@ -75,7 +76,7 @@ _CHECKSUM_MEMBERS = {
 }
 
 
-class Content(Shape):
+class Content(Locking):
     """What a client may say about an object it makes: by Put, Copy or CreateMultipartUpload."""
 
     acl: Annotated[str | None, Header("x-amz-acl")] = None
@@ -123,7 +124,7 @@ class ChecksumElements(Shape):
     checksum_xxhash128: Annotated[str | None, Xml("ChecksumXXHASH128")] = None
 
 
-class Description(ChecksumHeaders, Encrypted, CidOf):
+class Description(ChecksumHeaders, Encrypted, CidOf, Locking):
     """What Get and Head answer about an object, its bytes aside."""
 
     accept_ranges: Annotated[str, Header("Accept-Ranges")] = "bytes"

@@ -16,6 +16,7 @@ from gateway.encryption.sealing import stage
 from gateway.errors import InvalidRequest, NoSuchUpload
 from gateway.naming import key_bytes, quote_etag
 from gateway.operation import Call
+from gateway.operations import locks
 from gateway.operations.members import (
     ChecksumHeaders,
     Content,
@@ -75,11 +76,12 @@ async def create_multipart_upload(
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateMultipartUpload.html
 
-    Raises ``InvalidRequest`` (a checksum that AWS does not combine so), as ``attributes``
-    and ``chosen``.
+    Raises ``InvalidRequest`` (a checksum that AWS does not combine so), as ``attributes``,
+    ``locks.of_new`` and ``chosen``.
     """
     acl = object_acl(call, ask.acl)
     may_tag(call, ask.tagging)
+    lock = locks.of_new(call, ask)
     kind = _checksum_type(ask.checksum_algorithm, ask.checksum_type)
     key = await chosen(call, ask)
     encryption = key.record if key else None
@@ -87,7 +89,7 @@ async def create_multipart_upload(
         call.bucket,
         key_bytes(ask.key),
         owner=call.caller.id,
-        attributes=replace(attributes(ask, acl, call.config), encryption=encryption),
+        attributes=replace(attributes(ask, acl, call.config), encryption=encryption, lock=lock),
         checksum_algorithm=ask.checksum_algorithm,
         checksum_type=kind,
     )

@@ -15,6 +15,7 @@ from gateway.encryption.opening import opened
 from gateway.encryption.sealing import stage
 from gateway.naming import key_bytes, quote_etag
 from gateway.operation import Call
+from gateway.operations import locks
 from gateway.operations.delete import is_deleted
 from gateway.operations.members import (
     ChecksumHeaders,
@@ -74,6 +75,7 @@ class DeleteObjectInput(Shape):
         datetime | None, Header("x-amz-if-match-last-modified-time")
     ] = None
     if_match_size: Annotated[int | None, Header("x-amz-if-match-size")] = None
+    bypass_governance_retention: Annotated[bool, Header(locks.BYPASS)] = False
 
 
 class DeleteObjectOutput(Shape):
@@ -88,11 +90,14 @@ async def put_object(call: Call, ask: PutObjectInput) -> PutObjectOutput:
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
 
     Raises ``MissingContentLength``, ``EntityTooLarge``, what ``object_acl``, ``attributes``,
-    ``chosen`` and ``conditions.expect`` raise, what the body raises when it is not what was
-    signed or announced, and as ``Store.put``.
+    ``chosen``, ``locks`` and ``conditions.expect`` raise, what the body raises when it is not what
+    was signed or announced, and as ``Store.put``.
     """
     acl = object_acl(call, ask.acl)
     may_tag(call, ask.tagging)
+    lock = locks.of_new(call, ask)
+    if lock is not None:
+        locks.check_protected(call, ask.body)
     expect = conditions.expect(ask.if_match, ask.if_none_match)
     kept = attributes(ask, acl, call.config)
     ask.body.limit(call.config.max_put_bytes)
@@ -106,7 +111,11 @@ async def put_object(call: Call, ask: PutObjectInput) -> PutObjectOutput:
         staged,
         owner=owner_of(call.bucket, call.caller.id, acl),
         attributes=replace(
-            kept, checksums=sums, checksum_type=checksums.FULL_OBJECT, encryption=encryption
+            kept,
+            checksums=sums,
+            checksum_type=checksums.FULL_OBJECT,
+            encryption=encryption,
+            lock=lock,
         ),
         expect=expect,
     )
@@ -150,13 +159,16 @@ async def delete_object(call: Call, ask: DeleteObjectInput) -> DeleteObjectOutpu
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
 
-    Raises ``InvalidArgument``, and as ``Store.delete`` answers.
+    Raises ``InvalidArgument``, as ``may_bypass`` and as ``Store.delete`` answers.
     """
     check_version(ask.version_id)
     expect = conditions.expect_of_deletion(
         ask.if_match, ask.if_match_last_modified_time, ask.if_match_size
     )
-    deletion = Deletion(key_bytes(ask.key), ask.version_id, expect)
+    bypass = locks.bypasses(call, ask.bypass_governance_retention)
+    if bypass:
+        locks.may_bypass(call, ask.key, ask.version_id)
+    deletion = Deletion(key_bytes(ask.key), ask.version_id, expect, bypass)
     (answer,) = await call.store.delete(call.bucket, [deletion], owner=call.caller.id)
     if isinstance(answer, Exception):
         if not is_deleted(call, answer):

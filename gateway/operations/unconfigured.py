@@ -9,7 +9,6 @@ from gateway.errors import (
     NoSuchConfiguration,
     NoSuchLifecycleConfiguration,
     NoSuchWebsiteConfiguration,
-    ObjectLockConfigurationNotFoundError,
     ReplicationConfigurationNotFoundError,
 )
 from gateway.operation import Call
@@ -54,14 +53,6 @@ async def get_bucket_website(call: Call, ask: OfBucket) -> Nothing:
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketWebsite.html
     """
     raise NoSuchWebsiteConfiguration(BucketName=ask.bucket)
-
-
-async def get_object_lock_configuration(call: Call, ask: OfBucket) -> Nothing:
-    """Raises ``ObjectLockConfigurationNotFoundError``.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObjectLockConfiguration.html
-    """
-    raise ObjectLockConfigurationNotFoundError(BucketName=ask.bucket)
 
 
 async def get_bucket_analytics_configuration(call: Call, ask: OfBucketById) -> Nothing:

@@ -21,6 +21,7 @@ from gateway.errors import (
     InvalidRequest,
 )
 from gateway.operation import Call
+from gateway.operations import locks
 from gateway.operations.members import check_part_number, checksum_members, description
 from gateway.operations.named_version import current, shown
 from gateway.ranges import Span
@@ -106,6 +107,8 @@ def view(call: Call, ask: ReadInput) -> View:
         said["content_range"] = span.content_range(entry.size)
     if entry.attributes.tags and call.caller.id == call.bucket.owner:
         said["tag_count"] = len(entry.attributes.tags)  # AWS: for who may read the tags
+    if entry.attributes.lock is not None:
+        said |= locks.shown(call, entry.attributes.lock, ask)
     span = span or Span(0, entry.size)
     said["content_length"] = span.length
     if sums and (ask.checksum_mode or "").upper() == "ENABLED":

@@ -8,8 +8,8 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-ke
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl, unquote
 
 from gateway.policy.wildcards import Values
@@ -31,6 +31,8 @@ class Facts:
     """Looks up those of the object that is there already: only when a condition asks."""
     requested_tags: Mapping[str, str] | None = None
     """Those the body would set; ``None``: the header's."""
+    stated: Mapping[str, str] = field(default_factory=dict)
+    """What the body says in the place of header fields, by their names."""
     prefix: str | None = None
     """Stands for the query's, when the question is whether a missing key may be told."""
 
@@ -67,6 +69,21 @@ Read = Callable[[Facts], str | None]
 
 def _header(name: str) -> Read:
     return lambda facts: facts.request.headers.get(name)
+
+
+def _stated(name: str) -> Read:
+    """Of a header field, or of what a body says in its place."""
+    return lambda facts: facts.stated.get(name) or facts.request.headers.get(name)
+
+
+def _remaining_days(facts: Facts) -> str | None:
+    """Of the retention that is asked for; a day that has begun counts."""
+    try:
+        until = datetime.fromisoformat(_until(facts) or "")
+    except ValueError:
+        return None
+    left = (until if until.tzinfo else until.replace(tzinfo=UTC)) - facts.now
+    return str(-(-left // timedelta(days=1)))
 
 
 def _query(name: str) -> Read:
@@ -133,6 +150,8 @@ _HEADERS = """if-match if-none-match x-amz-acl x-amz-content-sha256 x-amz-grant-
     x-amz-website-redirect-location"""
 """``s3:`` keys that are named after the header whose value they are."""
 
+_until = _stated("x-amz-object-lock-retain-until-date")
+
 _KEYS: dict[str, Read] = {
     "aws:currenttime": lambda facts: facts.now.isoformat(),
     "aws:epochtime": lambda facts: str(int(facts.now.timestamp())),
@@ -147,9 +166,10 @@ _KEYS: dict[str, Read] = {
     "s3:authtype": _auth_type,
     "s3:delimiter": _query("delimiter"),
     "s3:max-keys": _query("max-keys"),
-    "s3:object-lock-legal-hold": _header("x-amz-object-lock-legal-hold"),
-    "s3:object-lock-mode": _header("x-amz-object-lock-mode"),
-    "s3:object-lock-retain-until-date": _header("x-amz-object-lock-retain-until-date"),
+    "s3:object-lock-legal-hold": _stated("x-amz-object-lock-legal-hold"),
+    "s3:object-lock-mode": _stated("x-amz-object-lock-mode"),
+    "s3:object-lock-remaining-retention-days": _remaining_days,
+    "s3:object-lock-retain-until-date": _until,
     "s3:prefix": _prefix,
     "s3:signatureage": _signature_age,
     "s3:signatureversion": _signature_version,

@@ -21,7 +21,7 @@ from gateway.wire.shape import (
     marked,
     per_shape,
 )
-from gateway.wire.text import http_form
+from gateway.wire.text import http_form, iso_form
 from gateway.wire.xml_reading import read_document
 
 AnyShape = TypeVar("AnyShape", bound=Shape)
@@ -141,7 +141,9 @@ def _reader(mark: Query | Header, member: Member) -> tuple[str, Read]:
     name, kind, query = mark.name, member.type, isinstance(mark, Query)
     if kind is str and not (query and name.startswith("response-")):
         return member.name, str
-    read: Read = _header_value if kind is str else http_form(kind)[0]
+    iso = isinstance(mark, Header) and mark.iso
+    form = iso_form(kind) if iso else http_form(kind)
+    read: Read = _header_value if kind is str else form[0]
     limit = _MAX_QUERY_INT if kind is int and query else None
     # https://www.rfc-editor.org/rfc/rfc9110#section-13.1.3: a date that is none MUST be ignored
     standard_date = kind is datetime and not name.startswith("x-amz-")

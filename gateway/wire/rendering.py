@@ -20,7 +20,7 @@ from gateway.wire.shape import (
     marked,
     per_shape,
 )
-from gateway.wire.text import http_form
+from gateway.wire.text import http_form, iso_form
 from gateway.wire.xml_reading import root_name
 from gateway.wire.xml_writing import document
 
@@ -101,7 +101,7 @@ def _plan(shape: type[Shape]) -> _Plan:
     names = [member.name for _, member in fields]
     return _Plan(
         values=_values(names),
-        headers=[(mark.name, _write(member)) for mark, member in fields],
+        headers=[(mark.name, _write(mark, member)) for mark, member in fields],
         prefixes=[(member.name, mark.prefix) for mark, member in marked(shape, PrefixHeaders)],
         status=next((member.name for _, member in marked(shape, Status)), None),
         payload=next((member.name for _, member in marked(shape, Payload)), None),
@@ -115,8 +115,8 @@ def _values(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
     return lambda output: tuple([getattr(output, name) for name in names])
 
 
-def _write(member: Member) -> Callable[[Any], str] | None:
-    _, write = http_form(member.type)
+def _write(mark: Header, member: Member) -> Callable[[Any], str] | None:
+    _, write = iso_form(member.type) if mark.iso else http_form(member.type)
     if member.many:
         return lambda values: ",".join(map(write, values))
     return None if member.type is str else write

@@ -54,9 +54,10 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A header field; datetimes in RFC 7231 form."""
+    """A header field; datetimes in RFC 7231 form, or ``iso``: in ISO 8601."""
 
     name: str
+    iso: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,11 @@ def read_int(text: str) -> int:
     return int(text)
 
 
+def read_signed(text: str) -> int:
+    """``read_int``, with a minus sign: a number too small has an error of its own."""
+    return -read_int(text[1:]) if text[:1] == "-" else read_int(text)
+
+
 def read_bool(text: str) -> bool:
     lower = text.lower()
     if lower not in ("true", "false"):
@@ -93,12 +98,21 @@ _HTTP: dict[Any, tuple[Read, Write]] = {
     datetime: (read_http_date, write_http_date),
     bytes: (read_base64, write_base64),
 }
-_XML: dict[Any, tuple[Read, Write]] = _HTTP | {datetime: (read_date, write_iso_date)}
+_ISO: dict[Any, tuple[Read, Write]] = _HTTP | {datetime: (read_iso_date, write_iso_date)}
+_XML: dict[Any, tuple[Read, Write]] = _HTTP | {
+    datetime: (read_date, write_iso_date),
+    int: (read_signed, str),
+}
 
 
 def http_form(kind: type) -> tuple[Read, Write]:
     """How a value of ``kind`` is read from and written to a header or query parameter."""
     return (kind, str) if issubclass(kind, StrEnum) else _HTTP[kind]
+
+
+def iso_form(kind: type) -> tuple[Read, Write]:
+    """The same where dates are in ISO 8601."""
+    return (kind, str) if issubclass(kind, StrEnum) else _ISO[kind]
 
 
 def xml_form(kind: type) -> tuple[Read, Write]:

@@ -47,7 +47,6 @@ GRANTS = ("full-control", "read", "read-acp", "write", "write-acp")
 IGNORED = {
     "content-length": "read with the body",
     "content-md5": "read with the body",
-    "x-amz-bypass-governance-retention": "without retention it asks for nothing",
     "x-amz-expected-bucket-owner": "read before the operation, with the rights",
     **{f"x-amz-grant-{name}": "read with the ACL" for name in GRANTS},
     "x-amz-object-annotation-directive": "objects have no annotations",

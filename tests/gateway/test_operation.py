@@ -96,7 +96,6 @@ def test_the_order_of_rows_does_not_matter():
     ("line", "headers", "error"),
     [
         # The eleven defects of go-btfs, number 1: each of these ran another operation there.
-        ("PUT /bucket/key?retention", [], S3NotImplemented),
         ("DELETE /bucket/key?annotation", [], S3NotImplemented),
         ("DELETE /bucket?website", [], S3NotImplemented),
         ("PUT /bucket?website", [], S3NotImplemented),

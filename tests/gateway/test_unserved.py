@@ -11,9 +11,12 @@ from tests.gateway.asked import asked
     ("line", "name", "value"),
     [
         ("PUT /bucket", "x-amz-server-side-encryption", "AES256"),
-        ("PUT /bucket/key", "x-amz-object-lock-mode", "COMPLIANCE"),
-        ("PUT /bucket/key", "x-amz-object-lock-legal-hold", "OFF"),
-        ("PUT /bucket", "x-amz-bucket-object-lock-enabled", "true"),
+        ("PUT /bucket/key", "x-amz-object-lock-event-hold", "ON"),
+        ("PUT /bucket/key?tagging", "x-amz-object-lock-mode", "COMPLIANCE"),
+        ("PUT /bucket/key?partNumber=1&uploadId=u", "x-amz-object-lock-mode", "COMPLIANCE"),
+        ("POST /bucket/key?uploadId=u", "x-amz-object-lock-legal-hold", "ON"),
+        ("GET /bucket/key", "x-amz-object-lock-legal-hold", "OFF"),
+        ("PUT /bucket", "x-amz-object-lock-mode", "COMPLIANCE"),
         ("PUT /bucket", "x-amz-bucket-namespace", "account-regional"),
         ("PUT /bucket/key", "x-amz-write-offset-bytes", "5"),
         ("PUT /bucket/key", "x-amz-rename-source", "a"),
@@ -31,7 +34,8 @@ def test_a_promise_that_would_be_broken_is_refused(line: str, name: str, value: 
 @pytest.mark.parametrize(
     ("line", "name", "value"),
     [
-        ("PUT /bucket", "x-amz-bucket-object-lock-enabled", "False"),
+        ("PUT /bucket/key", "x-amz-object-lock-mode", "COMPLIANCE"),
+        ("POST /bucket/key?uploads", "x-amz-object-lock-legal-hold", "ON"),
         ("POST /bucket?delete", "x-amz-bypass-governance-retention", "true"),
         ("PUT /bucket/key", "x-amz-meta-x-amz-tagging", "a"),
         ("GET /bucket/key", "x-amz-request-payer", "requester"),

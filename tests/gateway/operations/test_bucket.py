@@ -151,7 +151,6 @@ def test_without_configuration_a_bucket_is_public_read_as_btip_25_says(tmp_path)
         ({"ACL": "public"}, ("InvalidArgument", 400)),
         ({"GrantRead": "id=abc"}, ("InvalidArgument", 400)),
         ({"GrantRead": "id=abc", "ACL": "private"}, ("InvalidRequest", 400)),
-        ({"ObjectLockEnabledForBucket": True}, ("NotImplemented", 501)),
         ({"ObjectOwnership": "Nobody"}, ("InvalidArgument", 400)),
         (
             {"ObjectOwnership": "BucketOwnerEnforced", "ACL": "public-read"},
