@@ -111,8 +111,9 @@ async def copy_object(call: Call, ask: CopyObjectInput) -> CopyObjectOutput:
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 
     Raises as ``readable``, ``attributes`` and ``locks.of_new``; ``AccessDenied`` (a right on tags
-    is missing); ``InvalidRequest`` (too large, or onto itself with no change); ``ConditionalRequestConflict``
-    when the source is replaced faster than it can be named; and as ``Store.copy`` of the target.
+    is missing); ``InvalidRequest`` (too large, or onto itself with no change);
+    ``ConditionalRequestConflict`` when the source is replaced faster than it can be named; and as
+    ``Store.copy`` of the target.
     """
     acl = object_acl(call, ask.acl)
     lock = locks.of_new(call, ask)
