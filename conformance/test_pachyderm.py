@@ -37,7 +37,6 @@ REPLICATION = {
 }
 NOTIFICATION = {"QueueConfigurations": [{"QueueArn": ARN, "Events": ["s3:ObjectCreated:*"]}]}
 LOCK = {"ObjectLockEnabled": "Enabled"}
-WEBSITE = {"IndexDocument": {"Suffix": "index.html"}}
 
 IMPLEMENTED = {
     "CORS configuration",
@@ -51,6 +50,7 @@ IMPLEMENTED = {
     "regions",
     "tagging",
     "torrents",
+    "website configuration",
 }
 BUCKET_CALLS = {
     "accelerate": [
@@ -87,10 +87,6 @@ BUCKET_CALLS = {
     "replication": [
         ("put_bucket_replication", {"ReplicationConfiguration": REPLICATION}),
         ("delete_bucket_replication", {}),
-    ],
-    "website configuration": [
-        ("put_bucket_website", {"WebsiteConfiguration": WEBSITE}),
-        ("delete_bucket_website", {}),
     ],
 }
 UNTIL = {"Mode": "GOVERNANCE", "RetainUntilDate": "2099-01-01"}

@@ -4,6 +4,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html
 
     GET /photos/2024/a%20b.jpg   Host: localhost:9000          bucket photos, key 2024/a b.jpg
     GET /2024/a%20b.jpg          Host: photos.localhost:9000   the same
+    GET /2024/a%20b.jpg          Host: photos.website.example  the same on a website host
 
 A target is read once and strictly: what cannot be decoded in exactly one way is refused, and keys
 are opaque (``//``, ``.`` and ``..`` are characters like others).
@@ -37,6 +38,7 @@ def parse(
     secure: bool,
     peer: str,
     base_domains: tuple[str, ...],
+    website_domains: tuple[str, ...] = (),
 ) -> Request:
     """The request whose target is ``target`` (latin-1 text, origin form) and fields are ``pairs``.
 
@@ -48,10 +50,12 @@ def parse(
     headers = Headers(pairs)
     host = _host(headers)
     if method == "OPTIONS" and target == "*":
-        place = Place("*", _query(""), None, None, _bucket_of(host, base_domains) is not None)
+        place = Place(
+            "*", _query(""), None, None, _bucket_of(host, base_domains) is not None, False
+        )
     else:
         read = _place if len(target) <= MOST_KEPT else _place.__wrapped__
-        place = read(target, host, base_domains)
+        place = read(target, host, base_domains, website_domains)
     return Request(
         method=method,
         path=place.path,
@@ -63,6 +67,7 @@ def parse(
         secure=secure,
         peer=peer,
         virtual_host=place.virtual_host,
+        website=place.website,
     )
 
 
@@ -74,16 +79,20 @@ class Place(NamedTuple):
     bucket: str | None
     key: str | None
     virtual_host: bool
+    website: bool
 
 
 @lru_cache(maxsize=2048)
-def _place(target: str, host: str, base_domains: tuple[str, ...]) -> Place:
+def _place(
+    target: str, host: str, base_domains: tuple[str, ...], website_domains: tuple[str, ...]
+) -> Place:
     """Kept, since what is popular is asked for again and again, presigned URLs included."""
     path, _, query = target.partition("?")
     plain = target.isprintable() and " " not in target and "#" not in target
     if not plain and _UNPRINTABLE.search(target):
         raise InvalidURI
-    virtual = _bucket_of(host, base_domains)
+    website = _is_website(host, base_domains, website_domains)
+    virtual = _bucket_of(host, website_domains if website else base_domains)
     if not path.startswith("/"):
         raise InvalidURI
     if virtual is not None:
@@ -93,7 +102,17 @@ def _place(target: str, host: str, base_domains: tuple[str, ...]) -> Place:
         bucket, key = _decode(first), _decode(rest)
         if key and not bucket:
             raise InvalidBucketName(BucketName="")
-    return Place(path, _query(query), bucket or None, checked_key(key or ""), virtual is not None)
+    is_virtual = virtual is not None
+    return Place(path, _query(query), bucket or None, checked_key(key or ""), is_virtual, website)
+
+
+def _is_website(host: str, base_domains: tuple[str, ...], domains: tuple[str, ...]) -> bool:
+    """The longest domain it is in is one of websites."""
+
+    def longest(among: tuple[str, ...]) -> int:
+        return max((len(each) for each in among if host.endswith(f".{each}")), default=0)
+
+    return longest(domains) > longest(base_domains) and host not in base_domains + domains
 
 
 def _host(headers: Headers) -> str:

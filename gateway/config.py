@@ -52,6 +52,9 @@ class Config:
     base_domains: tuple[str, ...] = row(
         ("localhost", "s3.localhost"), "BUCKET.<domain> addresses a bucket (virtual-host style)"
     )
+    website_domains: tuple[str, ...] = row(
+        (), "BUCKET.<domain> is the bucket as a website, when it is configured as one"
+    )
     default_bucket_acl: str = row(
         "",
         "ACL of a bucket created without one; empty: public-read on loopback, else refuse to start",
@@ -142,6 +145,8 @@ class Config:
         for name in self.content_hash_metadata:
             if not _METADATA_NAME.fullmatch(name):
                 raise BadSetting(f"content_hash_metadata: {name!r} is no metadata name")
+        for domain in set(self.base_domains) & set(self.website_domains):
+            raise BadSetting(f"website_domains: {domain} is one of base_domains")
         for pair in self.emails:
             if not _EMAIL.fullmatch(pair):
                 raise BadSetting(f"emails: {pair!r} is not ADDRESS=KEY")

@@ -102,3 +102,5 @@ class Request(Struct, frozen=True):
     """Address of the socket's other end; never taken from a header."""
     virtual_host: bool = False
     """The bucket came from the Host header."""
+    website: bool = False
+    """That is one where buckets are websites."""

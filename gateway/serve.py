@@ -10,7 +10,7 @@ from itertools import chain
 from msgspec import Struct
 
 from gateway import access, addressing, bucket_cors, bucket_payment, cors, naming, wire
-from gateway.auth.body import GuardedBody
+from gateway.auth.body import GuardedBody, guard
 from gateway.auth.form import read as read_form
 from gateway.auth.verify import Verified, verify
 from gateway.auth.verify_form import verify_form
@@ -26,6 +26,7 @@ from gateway.errors import (
     S3Error,
     S3NotImplemented,
 )
+from gateway.health import HEALTH, health
 from gateway.operation import (
     Call,
     Operation,
@@ -42,6 +43,8 @@ from gateway.remembered import Remembered, question
 from gateway.request import RawBody, Request
 from gateway.response import Response
 from gateway.trace import Trace, new_id
+from gateway.website.answer import website_answer
+from gateway.website.page import page
 from gateway.wire.error import render_error
 from gateway.wire.kept import kept
 from gateway.wire.shape import Shape
@@ -63,13 +66,6 @@ PATIENCE_SECONDS = 5.0
 AWS does the same on Complete and Copy:
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
 """
-HEALTH = {
-    "/healthz": False,
-    "/minio/health/live": False,
-    "/readyz": True,
-    "/minio/health/ready": True,
-}
-"""Health paths; true when a write must be possible. MinIO's are what compose files probe."""
 VERSION = "versionId"
 _READS = frozenset({"GET", "HEAD"})
 _ALWAYS = [("server", "s3gw"), ("x-content-type-options", "nosniff")]
@@ -147,6 +143,7 @@ def _parse(config: Config, head: Head, body: RawBody) -> Request:
         secure=head.secure,
         peer=head.peer,
         base_domains=config.base_domains,
+        website_domains=config.website_domains,
     )
 
 
@@ -182,8 +179,11 @@ async def _answer(
 ) -> Response:
     """``extra``: what is already known of the headers beside those of the response."""
     trace.bucket = request.bucket or ""
+    if request.website and request.method != "OPTIONS":
+        return await _website(gateway, request, trace, extra)
     if request.path in HEALTH and request.method in {"GET", "HEAD"}:
-        return await _health(gateway.store, request.path, trace)
+        trace.operation = "Health"
+        return await health(gateway.store, request.path)
     if request.method == "OPTIONS":
         trace.operation = "Preflight"
         return cors.preflight(request, gateway.config, _cors_rules(gateway, request))
@@ -258,11 +258,27 @@ async def _made(
     return await _run(operation, call, request, document, verified.body, trace), bucket
 
 
-async def _health(store: Store, path: str, trace: Trace) -> Response:
-    trace.operation = "Health"
-    if HEALTH[path]:
-        await store.ready()
-    return Response(200, [("content-type", "text/plain")], b"ok\n")
+async def _website(
+    gateway: Gateway, request: Request, trace: Trace, extra: list[tuple[str, str]]
+) -> Response:
+    """On a website's host: whoever asks is nobody, and errors are pages."""
+    trace.operation = "Website"
+    now = gateway.clock()
+
+    async def read(asked: Request) -> Response:
+        row = OPERATIONS.plain[asked.method, "object"][0]
+        body = guard(asked, differences=gateway.config.differences)
+        nobody = Verified(access.Caller(None), body)
+        try:
+            return (await _made(gateway, row, asked, nobody, now, trace, extra))[0]
+        except Exception as error:
+            raise _known(error) from error
+
+    try:
+        bucket = gateway.store.bucket(request.bucket or "")
+        return await website_answer(bucket, request, read, trace.request_id)
+    except Exception as error:
+        return page(_told(error, trace), trace.request_id, head=request.method == "HEAD")
 
 
 def _allow(
@@ -351,20 +367,27 @@ async def _patient(
 
 
 def _refusal(error: Exception, head: Head, trace: Trace) -> Response:
-    """The S3 error document of an exception; text of our own never leaves the log."""
-    if isinstance(error, StoreError) and type(error) in BORDER:
-        refusal = BORDER[type(error)](error)
-    elif isinstance(error, S3Error):
-        refusal = error
-    else:
-        refusal = InternalError()
-    if refusal.status >= 500 and refusal.code != "NotImplemented":
-        log.error("request_id=%s %s failed", trace.request_id, trace.operation, exc_info=error)
-    trace.code = refusal.code
+    """The S3 error document of an exception."""
     return render_error(
-        refusal,
+        _told(error, trace),
         resource=head.target.partition("?")[0],
         request_id=trace.request_id,
         host_id=trace.request_id,
         head=head.method == "HEAD",
     )
+
+
+def _known(error: Exception) -> S3Error:
+    """An exception as clients may see it; text of our own never leaves the log."""
+    if isinstance(error, StoreError) and type(error) in BORDER:
+        return BORDER[type(error)](error)
+    return error if isinstance(error, S3Error) else InternalError()
+
+
+def _told(error: Exception, trace: Trace) -> S3Error:
+    """The same, once the log has it."""
+    refusal = _known(error)
+    if refusal.status >= 500 and refusal.code != "NotImplemented":
+        log.error("request_id=%s %s failed", trace.request_id, trace.operation, exc_info=error)
+    trace.code = refusal.code
+    return refusal

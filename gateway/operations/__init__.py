@@ -89,11 +89,15 @@ from gateway.operations.unconfigured import (
     get_bucket_lifecycle_configuration,
     get_bucket_metrics_configuration,
     get_bucket_replication,
-    get_bucket_website,
 )
 from gateway.operations.uploads import list_multipart_uploads, list_parts
 from gateway.operations.versioning import get_bucket_versioning, put_bucket_versioning
 from gateway.operations.versions import list_object_versions
+from gateway.operations.website import (
+    delete_bucket_website,
+    get_bucket_website,
+    put_bucket_website,
+)
 
 READ, GET, WRITE, OWNER, SIGNED = Needs.READ, Needs.GET, Needs.WRITE, Needs.OWNER, Needs.SIGNED
 
@@ -143,8 +147,10 @@ OPERATIONS = Operations(
         operation("DELETE /{Bucket}?encryption", OWNER, delete_bucket_encryption, status=204),
         operation("GET /{Bucket}?lifecycle", OWNER, get_bucket_lifecycle_configuration),
         operation("GET /{Bucket}?replication", OWNER, get_bucket_replication),
+        operation("PUT /{Bucket}?website", OWNER, put_bucket_website),
         operation("GET /{Bucket}?website", OWNER, get_bucket_website),
         operation("PUT /{Bucket}?object-lock", OWNER, put_object_lock_configuration),
+        operation("DELETE /{Bucket}?website", OWNER, delete_bucket_website, status=204),
         operation("GET /{Bucket}?object-lock", OWNER, get_object_lock_configuration),
         operation("GET /{Bucket}?analytics", OWNER, list_bucket_analytics_configurations),
         operation("GET /{Bucket}?analytics", OWNER, get_bucket_analytics_configuration),

@@ -8,7 +8,6 @@ from typing import Annotated
 from gateway.errors import (
     NoSuchConfiguration,
     NoSuchLifecycleConfiguration,
-    NoSuchWebsiteConfiguration,
     ReplicationConfigurationNotFoundError,
 )
 from gateway.operation import Call
@@ -45,14 +44,6 @@ async def get_bucket_replication(call: Call, ask: OfBucket) -> Nothing:
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketReplication.html
     """
     raise ReplicationConfigurationNotFoundError(BucketName=ask.bucket)
-
-
-async def get_bucket_website(call: Call, ask: OfBucket) -> Nothing:
-    """Raises ``NoSuchWebsiteConfiguration``.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketWebsite.html
-    """
-    raise NoSuchWebsiteConfiguration(BucketName=ask.bucket)
 
 
 async def get_bucket_analytics_configuration(call: Call, ask: OfBucketById) -> Nothing:

@@ -372,7 +372,17 @@ def test_every_operation_is_what_boto3_expects(s3, bucket, story):
 
 
 CONFIGURATION = frozenset(
-    {"cors", "defaults", "ownership", "policy", "post", "public_access", "tagging", "unconfigured"}
+    {
+        "cors",
+        "defaults",
+        "ownership",
+        "policy",
+        "post",
+        "public_access",
+        "tagging",
+        "unconfigured",
+        "website",
+    }
 )
 """Modules of operations that boto3 proves in ``tests/gateway/operations``, each in its own file."""
 

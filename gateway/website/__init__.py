@@ -1,0 +1,1 @@
+"""Buckets as websites: on hosts of their own, for browsers, read by everybody."""
