@@ -17,6 +17,7 @@ COMMANDS = {
     "gc": "store",
     "fsck": "store",
     "rebuild": "store",
+    "backup": "store_backup",
 }
 """Command to the module of ``gateway.commands`` that has it under the same name."""
 

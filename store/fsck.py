@@ -12,7 +12,16 @@ from pathlib import Path
 import apsw
 from msgspec import Struct
 
-from store import database, fsck_bytes, fsck_journal, fsck_rows, fsck_space, migrations, outbox
+from store import (
+    base,
+    database,
+    fsck_bytes,
+    fsck_journal,
+    fsck_rows,
+    fsck_space,
+    migrations,
+    outbox,
+)
 from store.database import snapshot
 from store.errors import FormatTooNew
 from store.fsck_rows import Found
@@ -73,6 +82,7 @@ def _everything(path: Path, fast: bool, progress: Progress) -> Found:
             yield from fsck_rows.check(db, fast=fast)
             yield from fsck_space.check(db, newest, directory / "segments", reached)
             yield from fsck_journal.check(db, newest, directory / "journal", reached)
+            yield from base.check(directory)
         if not fast:
             # Not in the snapshot: it would keep the write-ahead log from being reset for hours.
             yield from fsck_bytes.check(newest, directory, reached, progress)

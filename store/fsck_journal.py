@@ -1,4 +1,5 @@
-"""Fsck, third part: the change journal. Every change from the first to the database's last, once.
+"""Fsck, third part: the change journal. Every change from the first to the database's last, once;
+where it begins later, a base (``store.base``) must have what was before.
 
 What the journal does not have yet must be in the outbox. A torn end is no finding then: the next
 start cuts it and completes the journal.
@@ -11,7 +12,7 @@ from pathlib import Path
 import apsw
 import msgspec
 
-from store import changes, outbox
+from store import base, changes, outbox
 from store.errors import JournalMismatch
 from store.fsck_rows import Found
 from store.journal import Journal
@@ -29,8 +30,8 @@ def check(db: apsw.Connection, newest: apsw.Connection, directory: Path, reached
     if strange:
         return  # whoever reads the journal would stumble on it
     journal = Journal(directory, outbox.store_id(db), -1)
-    end = 0
     names = journal.names()
+    end = _begin(directory.parent, names)
     for name in names:
         if name != end + 1:
             yield "journal-gap", f"changes {end + 1} to {name - 1} are missing", 0
@@ -39,6 +40,12 @@ def check(db: apsw.Connection, newest: apsw.Connection, directory: Path, reached
         yield from _completed(db, end, reached)
     elif end > reached and end > (last := outbox.last_lsn(newest)):
         yield "database-behind", f"it ends at change {last}, the journal at {end}", 0
+
+
+def _begin(directory: Path, names: list[int]) -> int:
+    """The last change that the journal need not have: a base has it and all before it."""
+    found = base.newest(directory) if names and names[0] > 1 else None
+    return names[0] - 1 if found and found.lsn >= names[0] - 1 else 0
 
 
 def _file(

@@ -80,6 +80,10 @@ class Journal:
         packed = struct.pack(">QQQ", tail.file, tail.length, tail.lsn)
         os.pwrite(self._lock_file, packed + struct.pack(">I", zlib.crc32(packed)), 0)
 
+    def begin(self, after: int) -> Tail:
+        """Make the first file of a journal of the changes after number ``after``."""
+        return self._roll(Tail(0, 0, after), after + 1)
+
     def append(self, tail: Tail, lsn: int, last: int, payload: bytes) -> Tail:
         """Write one record, changes ``lsn`` to ``last``, after ``tail``; returns the new tail.
 

@@ -1,18 +1,20 @@
 """Rebuild: the database made again from the change journal. Segments are left as they are.
 
-For a database that is lost or damaged. Every change since the first is applied to a fresh file
-beside the old one, which is kept under another name. May be killed at any point and repeated.
+For a database that is lost or damaged. Every change since the newest base (``store.base``), or
+since the first, is applied to a fresh file beside the old one, which is kept under another name.
+May be killed at any point and repeated.
 """
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
+from itertools import zip_longest
 from pathlib import Path
 
 import apsw
 from msgspec import Struct
 
-from store import changes, database, files, migrations, outbox
+from store import base, changes, database, files, migrations, outbox
 from store.errors import JournalMismatch, StoreError
 from store.failpoints import hit
 from store.journal import Journal, Record, store_of
@@ -62,17 +64,15 @@ def _rebuild(directory: Path, progress: Callable[[int, int], None]) -> Rebuilt:
     if store is None:
         raise JournalMismatch(f"{directory} has no change journal to rebuild from")
     journal = Journal(directory / "journal", store, -1)
-    first = journal.names()[0]
-    if first != 1:
-        raise JournalMismatch(
-            f"the journal begins at change {first}; without those before, there is no database"
-        )
+    found = _base(directory, str(store), journal.names()[0])
     _remove(directory, _FRESH)
     fresh = directory / _FRESH
+    if found is not None:
+        base.restore(found, fresh)
     migrations.migrate(fresh, store=store)
     with closing(database.open_writer(fresh, "none")) as db:
         source = _Source(directory / "journal", journal, progress)
-        replay(db, source.records())
+        replay(db, source.records(outbox.last_lsn(db)))
         was_read = _complete(db, directory / database.FILE, str(store))
         lsn = outbox.last_lsn(db)
     _sync(fresh)
@@ -80,6 +80,19 @@ def _rebuild(directory: Path, progress: Callable[[int, int], None]) -> Rebuilt:
     hit("R1")
     kept = _put_in_place(directory, fresh)
     return Rebuilt(lsn, kept, was_read, source.unreadable)
+
+
+def _base(directory: Path, store: str, first: int) -> base.Base | None:
+    """What to begin with; ``None``: nothing, since the journal has every change."""
+    found = base.newest(directory)
+    if found is not None and found.lsn >= first - 1 and base.store_of(found) == store:
+        return found
+    if first != 1:
+        raise JournalMismatch(
+            f"the journal begins at change {first}; without those before, there is no database,"
+            f" and no intact base in {directory / 'base'} has them"
+        )
+    return None
 
 
 class _Source:
@@ -93,16 +106,21 @@ class _Source:
         self._progress = progress
         self.unreadable = 0
 
-    def records(self) -> Iterator[Record]:
-        sizes = {
-            name: (self._directory / f"{name:016d}.log").stat().st_size
-            for name in self._journal.names()
-        }
+    def records(self, after: int) -> Iterator[Record]:
+        """Those that begin after a change."""
+        names = self._journal.names()
+        needed = [
+            name
+            for name, following in zip_longest(names, names[1:])
+            if following is None or following > after + 1
+        ]
+        sizes = {name: (self._directory / f"{name:016d}.log").stat().st_size for name in needed}
         done, total = 0, sum(sizes.values())
         for name, size in sizes.items():
             end = 0
             for record, end in self._journal.scan(name):
-                yield record
+                if record.lsn > after:
+                    yield record
                 self._progress(done + end, total)
             done += size
             self.unreadable = size - end if end else 0

@@ -175,7 +175,7 @@ def fsck(settings: Settings, as_json: bool, repair: str, fast: bool) -> None:
         raise Refusal(f"{settings.data_dir} holds no store; `s3gw serve` makes one", NOT_FOUND)
     json_lines = machine(as_json)
     count = 0
-    for found in fsck.check(settings.data_dir, fast=fast, progress=_progress("hashed")):
+    for found in fsck.check(settings.data_dir, fast=fast, progress=progress("hashed")):
         count += 1
         if json_lines:
             display.document(msgspec.to_builtins(found))
@@ -201,7 +201,7 @@ def rebuild(settings: Settings, as_json: bool, directory: Path | None) -> None:
     from store import rebuild
 
     data_dir = directory or settings.data_dir
-    done = rebuild.rebuild(data_dir, _progress("replayed"))
+    done = rebuild.rebuild(data_dir, progress("replayed"))
     if machine(as_json):
         display.document(
             {
@@ -223,7 +223,7 @@ def rebuild(settings: Settings, as_json: bool, directory: Path | None) -> None:
         )
 
 
-def _progress(done: str) -> Callable[[int, int], None]:
+def progress(done: str) -> Callable[[int, int], None]:
     """How far it is, on stderr, five times a second; nothing when nobody looks."""
     shown = 0.0
 

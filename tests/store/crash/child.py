@@ -12,6 +12,7 @@ from pathlib import Path
 from crash import versions
 from crash.plan import SETTINGS, plan, run
 from store import recovery
+from store.backup import backup
 from store.prepare import prepare
 from store.rebuild import rebuild
 from store.store import Store
@@ -66,7 +67,18 @@ def _rebuild(directory: Path) -> None:
     rebuild(directory)
 
 
+def _backup(directory: Path, target: str) -> None:
+    backup(directory, Path(target))
+
+
 if __name__ == "__main__":
     _, verb, directory, *rest = sys.argv
-    verbs = {"serve": _serve, "lie": _lie, "keep": _keep, "recover": _recover, "rebuild": _rebuild}
+    verbs = {
+        "serve": _serve,
+        "lie": _lie,
+        "keep": _keep,
+        "recover": _recover,
+        "rebuild": _rebuild,
+        "backup": _backup,
+    }
     verbs[verb](Path(directory), *rest)
