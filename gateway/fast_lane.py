@@ -2,17 +2,18 @@
 
 aiohttp's parser reads every head. One that came alone, with nothing unusual about it, is given to
 ``serve`` at once, without a task and without aiohttp's request and response, which cost more than
-the answer; ``serve`` runs to its end or, where it waits for the disk, to its first wait, and a
-task takes it from there. Everything else goes the general lane (``gateway.app``) on the same
-connection, and gets the same bytes.
+the answer; ``serve`` runs to its end or, where it waits for the disk, to its first wait, and goes
+on when that is over: it may wait for futures, but has no task that a time limit could cancel.
+Everything else goes the general lane (``gateway.app``) on the same connection, and gets the same
+bytes.
 
 Touches what aiohttp keeps private (``SEAM``): it is pinned to a minor version and a test watches.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Generator
-from types import coroutine
+from collections.abc import AsyncIterator, Coroutine
+from functools import partial
 from typing import Any
 
 from aiohttp import StreamReader, web
@@ -50,6 +51,7 @@ SEAM = (
 """Of ``web.RequestHandler``, beside its callbacks as a protocol."""
 
 Answer = tuple[Response, bytes, Trace] | None
+_Running = Coroutine[asyncio.Future[Any] | None, None, Answer]
 
 
 class TooLong(Exception):
@@ -85,7 +87,7 @@ class FastLane(web.RequestHandler):
         """Without a ``gateway`` everything goes the general lane."""
         super().__init__(server, loop=asyncio.get_running_loop(), **options)
         self._gateway = gateway
-        self._answering: asyncio.Task[None] | None = None
+        self._answering = False
         self._impatient: asyncio.TimerHandle | None = None
         self._held: tuple[Any, StreamReader] | None = None
         self._secure = False
@@ -119,11 +121,11 @@ class FastLane(web.RequestHandler):
         waiter, self._waiter = self._waiter, None
         super().data_received(data)
         self._waiter = waiter
-        out = self._held is not None or self._answering is not None
+        out = self._held is not None or self._answering
         if out and len(self._messages) + 1 >= self._max_msg_queue_size and not self._buffer_paused:
             # The parser counts the one that is out of the queue, and stops; aiohttp does not.
             self._pause_reading_for_buffer()
-        if not self._messages or self._answering is not None:
+        if not self._messages or self._answering:
             return
         if self._held is not None:
             self._release()
@@ -154,7 +156,7 @@ class FastLane(web.RequestHandler):
 
     def _ready(self) -> bool:
         waiter = self._waiter
-        return waiter is not None and not waiter.done() and self._answering is None
+        return waiter is not None and not waiter.done() and not self._answering
 
     def _leave(self) -> None:
         """Have the general lane answer what is queued."""
@@ -197,33 +199,37 @@ class FastLane(web.RequestHandler):
         head = read_head(message, message.path, self._secure, self._peer)
         body = SmallBody(payload.read_nowait())  # calls ``data_received`` again, with nothing
         running = _answer(self._gateway, head, body)
-        try:
-            waited_for = running.send(None)
-        except StopIteration as done:
-            self._end(head, done.value)
-        except TooLong:
-            self._messages.appendleft((message, payload))
-            self._leave()
-        else:
-            self._answering = self._loop.create_task(
-                self._finish(message, payload, head, running, waited_for)
-            )
+        self._go_on(message, payload, head, running)
 
-    async def _finish(
+    def _go_on(
         self,
         message: RawRequestMessage,
         payload: StreamReader,
         head: Head,
-        running: Coroutine[Any, Any, Answer],
-        waited_for: object,
+        running: _Running,
+        ready: object = None,
     ) -> None:
+        """Run it to its end or to its next wait, after which ``ready`` calls this again."""
         try:
-            answer = await _rest(running, waited_for)
+            waited_for = running.send(None)  # a future tells by itself how it ended
+        except StopIteration as done:
+            self._end(head, done.value)
         except TooLong:
             self._messages.appendleft((message, payload))
+        except BaseException:
+            self._answering = False
+            self.force_close()
+            raise
         else:
-            self._end(head, answer)
-        self._answering = None
+            self._answering = True
+            again = partial(self._go_on, message, payload, head, running)
+            if waited_for is None:  # others' turn
+                self._loop.call_soon(again)
+            else:
+                waited_for._asyncio_future_blocking = False
+                waited_for.add_done_callback(again)
+            return
+        self._answering = False
         self._leave()
 
     def _end(self, head: Head, answer: Answer) -> None:
@@ -251,7 +257,7 @@ class FastLane(web.RequestHandler):
         )
 
     def _process_keepalive(self) -> None:
-        if self._answering is not None or self._impatient is not None:
+        if self._answering or self._impatient is not None:
             self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
             self._await_next()
             return
@@ -287,19 +293,3 @@ async def _read(response: Response, head: Head, story: Trace) -> Answer:
     finally:
         response.body.close()
     return response, pieces[0] if len(pieces) == 1 else b"".join(pieces), story
-
-
-@coroutine
-def _rest(running: Coroutine[Any, Any, Answer], waited_for: object) -> Generator[Any, Any, Answer]:
-    """The rest of a coroutine that already runs, and waits for what it has yielded."""
-    try:
-        while True:
-            try:
-                result = yield waited_for
-            except BaseException as error:  # the coroutine decides
-                waited_for = running.throw(error)
-            else:
-                waited_for = running.send(result)
-    except StopIteration as done:
-        answer: Answer = done.value
-        return answer

@@ -5,6 +5,7 @@ ways is the commonest breach of S3 servers).
 """
 
 from collections.abc import AsyncIterator, KeysView, Mapping
+from functools import lru_cache
 from typing import Protocol
 
 from msgspec import Struct
@@ -22,16 +23,14 @@ class RawBody(Protocol):
 class Headers:
     """Header fields in order of arrival; names lower-case, values latin-1 text, stripped."""
 
-    __slots__ = ("_first", "pairs")
+    __slots__ = ("_first", "names", "pairs")
 
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
         self.pairs = pairs
         self._first = dict(reversed(pairs))
-
-    @property
-    def names(self) -> KeysView[str]:
-        """Each once."""
-        return self._first.keys()
+        self.names = _names(tuple(self._first))
+        """Each once. The same object for the same fields, so that what follows from the names
+        alone can be found out once for all requests of a client."""
 
     @property
     def unique(self) -> Mapping[str, str]:
@@ -52,6 +51,11 @@ class Headers:
         if len(self._first) == len(self.pairs):
             return [self._first[name]] if name in self._first else []
         return [value for other, value in self.pairs if other == name]
+
+
+@lru_cache(maxsize=512)
+def _names(names: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(names)
 
 
 class Query:

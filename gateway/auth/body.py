@@ -7,6 +7,7 @@ Framing, length and chunk signatures are checked as the bytes flow; digests at t
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
+from functools import cached_property, lru_cache
 from hmac import compare_digest
 
 from msgspec.structs import replace
@@ -56,13 +57,24 @@ class GuardedBody:
                 declared=frozenset({declared.trailer} if declared.trailer else ()),
                 trailer_signed=declared.token == payload.SIGNED_CHUNKS_TRAILER,
             )
-        self._also: set[str] = set()
+        self._also: frozenset[str] = frozenset()
         self._most: int | None = None
         self._received = 0
-        self._pieces = self._wire()
-        self._fill: Fill = getattr(raw, "fill", None) or poured(self._pieces)
         self._framed = memoryview(b"")
-        self._unframed: deque[memoryview] = deque()
+
+    # What only a body that comes in pieces needs: most are small, or not there.
+
+    @cached_property
+    def _pieces(self) -> AsyncIterator[bytes]:
+        return self._wire()
+
+    @cached_property
+    def _fill(self) -> Fill:
+        return getattr(self._raw, "fill", None) or poured(self._pieces)
+
+    @cached_property
+    def _unframed(self) -> deque[memoryview]:
+        return deque()
 
     @property
     def size(self) -> int | None:
@@ -88,16 +100,12 @@ class GuardedBody:
     @property
     def digests(self) -> frozenset[str]:
         """Names of ``store.digests`` that ``verify`` wants, beside md5, and those of ``also``."""
-        names = set(self._also)
-        if self._declared.sha256 is not None:
-            names.add("sha256")
-        if self._declared.checksum_algorithm is not None:
-            names.add(checksums.digest_name(self._declared.checksum_algorithm))
-        return frozenset(names)
+        said = self._declared
+        return _digests(self._also, said.sha256 is not None, said.checksum_algorithm)
 
     def also(self, name: str) -> None:
         """Ask for one more digest, by S3 or store name: it will be in what the reader computes."""
-        self._also.add(checksums.digest_name(name))
+        self._also |= {checksums.digest_name(name)}
 
     def limit(self, most: int) -> None:
         """Take at most ``most`` bytes. A body whose end is told by its framing needs no length.
@@ -210,7 +218,8 @@ class GuardedBody:
         if self._frames is not None and self._frames.check is not None:
             self._frames.check.settle()
         said = self._declared
-        if said.sha256 is not None and not compare_digest(said.sha256, computed["sha256"]):
+        sha256 = said.sha256
+        if sha256 is not None and not compare_digest(sha256, computed["sha256"]):
             raise XAmzContentSHA256Mismatch(
                 ClientComputedContentSHA256=said.token,
                 S3ComputedContentSHA256=computed["sha256"].hex(),
@@ -259,6 +268,14 @@ class GuardedBody:
         else:
             self.verify(_compute(whole, names))
         return whole
+
+
+@lru_cache(maxsize=64)
+def _digests(also: frozenset[str], sha256: bool, algorithm: str | None) -> frozenset[str]:
+    names = {"sha256"} if sha256 else set()
+    if algorithm is not None:
+        names.add(checksums.digest_name(algorithm))
+    return also | names
 
 
 def _compute(data: bytes, names: frozenset[str]) -> dict[str, bytes]:

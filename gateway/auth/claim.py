@@ -31,10 +31,8 @@ class Scope(Struct, frozen=True):
     key_id: str
     day: str
     region: str
-
-    def __str__(self) -> str:
-        """Without the key id, as the string to sign has it."""
-        return f"{self.day}/{self.region}/s3/aws4_request"
+    text: str
+    """Without the key id, as the string to sign has it."""
 
 
 class Claim(Struct, frozen=True):
@@ -96,7 +94,7 @@ def parse_scope(credential: str, refuse: Refuse) -> Scope:
         raise refuse(f'incorrect terminal "{terminator}". This endpoint uses "aws4_request".')
     if not region:
         raise refuse("a non-empty region must be provided in the credential.")
-    return Scope(key_id, day, region)
+    return Scope(key_id, day, region, f"{day}/{region}/s3/aws4_request")
 
 
 @lru_cache(maxsize=1024)

@@ -6,6 +6,7 @@ made with in its query (aws-sdk-js: ``x-amz-checksum-crc32=AAAAAA==``), which AW
 
 import base64
 import binascii
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -25,6 +26,7 @@ _OF_A_BODY = frozenset(
     }
 )
 """Without these a read has no body."""
+_OF_SOME_BODIES = _OF_A_BODY - {"content-length"} | {"content-md5"}
 ALGORITHM_HEADERS = ("x-amz-sdk-checksum-algorithm", "x-amz-checksum-algorithm")
 
 
@@ -48,7 +50,8 @@ class Declared(Struct, frozen=True):
     @property
     def sha256(self) -> bytes | None:
         """The payload hash that was signed or announced."""
-        return bytes.fromhex(self.token) if payload.is_sha256(self.token) else None
+        # Nothing else that ``payload.check`` lets through is as long.
+        return bytes.fromhex(self.token) if len(self.token) == payload.SHA256_DIGITS else None
 
     @property
     def trailer(self) -> str | None:
@@ -78,6 +81,8 @@ def read(
         token = payload.check(headers.get("x-amz-content-sha256") or payload.UNSIGNED)
         if token in payload.SIGNED:
             raise InvalidRequest("Signed chunks need an AWS4-HMAC-SHA256 signature")
+    if len(token) == payload.SHA256_DIGITS and _says_no_more(headers.names):
+        return Declared(size=_length(headers, "content-length"), token=token)
     chunked = token in payload.CHUNKED or (token == payload.UNSIGNED and _announces_chunks(headers))
     algorithm, value = _checksum(headers, differences) if checksums_of_body else (None, None)
     trailer = _trailer(headers)
@@ -99,6 +104,12 @@ def read(
         checksum_algorithm=algorithm,
         checksum=value,
     )
+
+
+@lru_cache(maxsize=512)
+def _says_no_more(names: frozenset[str]) -> bool:
+    """Than the payload hash and the length."""
+    return names.isdisjoint(_OF_SOME_BODIES) and not any(map(_is_checksum, names))
 
 
 def content_encoding_without_chunked(value: str) -> str | None:
@@ -141,6 +152,8 @@ def _md5(headers: Headers) -> bytes | None:
 
 def _checksum(headers: Headers, differences: Compat) -> tuple[str | None, bytes | None]:
     """The one checksum among the headers, by S3 name and raw value."""
+    if _says_no_more(headers.names):
+        return None, None
     given = [(name, value) for name, value in headers.pairs if _is_checksum(name)]
     if not given:
         return None, None

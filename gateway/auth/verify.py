@@ -4,7 +4,7 @@ Nobody is anonymous by failing: only a request that carries no sign of authentic
 Order: mechanism, claim (form, clock, region), signature, key, then the headers of the body.
 """
 
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import lru_cache
 from hmac import compare_digest
@@ -128,14 +128,14 @@ def _find(key_id: str, keys: Keys) -> AccessKey | None:
 
 
 def _sigv4(request: Request, claim: Claim, keys: Keys) -> tuple[AccessKey, ChunkSigner | None]:
-    _check_all_signed(request.headers.names, claim)
+    _check_all_signed(request.headers.names, claim.signed_headers)
     scope = claim.scope
     access_key = _find(scope.key_id, keys)
     if access_key:
         key = canonical.signing_key(scope.key_id, access_key.secret, scope.day, scope.region)
     else:
         key = canonical.signing_key("", NO_SECRET, scope.day, "")
-    scope_text = str(scope)
+    scope_text = scope.text
     refusal: S3Error | None = None
     for text in _canonical_requests(request, claim):
         message = canonical.string_to_sign(claim.timestamp, scope_text, text)
@@ -176,20 +176,20 @@ def _canonical_requests(request: Request, claim: Claim) -> Iterator[bytes]:
         )
 
 
-def _check_all_signed(names: Set[str], claim: Claim) -> None:
+def _check_all_signed(names: frozenset[str], signed: tuple[str, ...]) -> None:
     """An ``x-amz-*`` header outside the signature was added by somebody else on the way."""
-    unsigned = [
-        name
-        for name in names
-        if name.startswith("x-amz-")
-        and name not in claim.signed_headers
-        and name != BOUND_BY_PAYLOAD
-    ]
+    unsigned = _unsigned(names, signed)
     if unsigned:
         raise AccessDenied(
             "There were headers present in the request which were not signed",
-            HeadersNotSigned=", ".join(sorted(unsigned)),
+            HeadersNotSigned=", ".join(unsigned),
         )
+
+
+@lru_cache(maxsize=512)
+def _unsigned(names: frozenset[str], signed: tuple[str, ...]) -> list[str]:
+    bound = {name for name in names if name.startswith("x-amz-")} - {BOUND_BY_PAYLOAD}
+    return sorted(bound.difference(signed))
 
 
 def _sigv2(request: Request, keys: Keys, config: Config, now: datetime) -> AccessKey:

@@ -4,10 +4,11 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from gateway.errors import InvalidArgument, InvalidRequest
-from gateway.request import Request
+from gateway.request import Headers, Request
 from gateway.wire.shape import (
     Header,
     Label,
@@ -26,6 +27,8 @@ from gateway.wire.xml_reading import read_document
 
 AnyShape = TypeVar("AnyShape", bound=Shape)
 Read = Callable[[str], Any]
+_Field = tuple[str, str, Read]
+"""Name of a header field, its member, what reads its text."""
 
 _MAX_QUERY_INT = 2**31 - 1
 """Numbers in queries are 32 bit in AWS's model; AWS refuses larger ones too."""
@@ -38,7 +41,8 @@ class _Plan:
 
     labels: list[tuple[str, str]]
     queries: dict[str, tuple[str, Read]]
-    headers: dict[str, tuple[str, Read]]
+    fields: Callable[[frozenset[str]], list[_Field]]
+    """Those among the names of a request's header fields."""
     lists: dict[str, tuple[str, Read]]
     """Headers that hold a comma-separated list."""
     prefixes: list[tuple[str, str]]
@@ -69,13 +73,16 @@ def parse(
     """
     plan = _plan(shape)
     values: dict[str, Any] = {member: getattr(request, part) for part, member in plan.labels}
-    _collect(values, plan.queries, request.query.pairs)
-    _collect(values, plan.headers, request.headers.pairs)
+    query, headers = request.query, request.headers
+    if query.pairs:
+        _collect(values, plan.queries, query.pairs)
+    for name, member, read in plan.fields(headers.names):
+        values[member] = read(headers[name])
     for name, (member, read) in plan.lists.items():
-        if name in request.headers:
-            values[member] = _list(read, request.headers.all(name))
+        if name in headers:
+            values[member] = _list(read, headers.all(name))
     for prefix, member in plan.prefixes:
-        values[member] = _prefixed(prefix, request.headers.pairs)
+        values[member] = _prefixed(prefix, headers)
     if plan.payload is not None:
         values[plan.payload.name] = _body(plan.payload, document, stream)
     if plan.document:
@@ -95,15 +102,29 @@ def _collect(
             values[known[0]] = known[1](text)
 
 
+def _fields(headers: dict[str, tuple[str, Read]]) -> Callable[[frozenset[str]], list[_Field]]:
+    def among(names: frozenset[str]) -> list[_Field]:
+        return [(name, *headers[name]) for name in headers if name in names]
+
+    return lru_cache(maxsize=64)(among)
+
+
 def _list(read: Read, lines: list[str]) -> tuple[Any, ...]:
     items = [item.strip(" \t") for line in lines for item in line.split(",")]
     return tuple([read(item) for item in items if item])
 
 
-def _prefixed(prefix: str, pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+@lru_cache(maxsize=512)
+def _begins(prefix: str, names: frozenset[str]) -> bool:
+    return any(name.startswith(prefix) for name in names)
+
+
+def _prefixed(prefix: str, headers: Headers) -> dict[str, str]:
     """Lines of one name are one value: https://www.rfc-editor.org/rfc/rfc9110#section-5.2"""
     found: dict[str, str] = {}
-    for name, text in pairs:
+    if not _begins(prefix, headers.names):
+        return found
+    for name, text in headers.pairs:
         if name.startswith(prefix):
             rest = name[len(prefix) :]
             found[rest] = f"{found[rest]},{text}" if rest in found else text
@@ -127,7 +148,7 @@ def _plan(shape: type[Shape]) -> _Plan:
     return _Plan(
         labels=[(mark.name.lower(), member.name) for mark, member in labels],
         queries={mark.name: _reader(mark, member) for mark, member in queries},
-        headers={mark.name.lower(): _reader(mark, m) for mark, m in headers if not m.many},
+        fields=_fields({mark.name.lower(): _reader(mark, m) for mark, m in headers if not m.many}),
         lists={mark.name.lower(): _reader(mark, m) for mark, m in headers if m.many},
         prefixes=[(mark.prefix, member.name) for mark, member in marked(shape, PrefixHeaders)],
         payload=next((member for _, member in marked(shape, Payload)), None),
