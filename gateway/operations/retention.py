@@ -1,6 +1,6 @@
 """Retention and legal hold of one version: put and get. What they forbid: ``store.retention``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Annotated
 
@@ -66,7 +66,12 @@ async def put_object_retention(
         raise MalformedXML
     if wanted.event_hold is not None or wanted.event_hold_duration is not None:
         raise S3NotImplemented("Event holds are not supported.", Header="EventHold")
-    _allow(call, ask, wanted)
+    stated = {}
+    if wanted.mode is not None and wanted.retain_until_date is not None:
+        stated = {locks.MODE: wanted.mode, locks.UNTIL: write_iso_date(wanted.retain_until_date)}
+    _allow(call, "s3:PutObjectRetention", ask, stated)
+    if ask.bypass_governance_retention:
+        locks.may_bypass(call, ask.key, ask.version_id)
     locks.check_locks(call)
     until = 0
     if wanted.retain_until_date is not None:
@@ -80,23 +85,6 @@ async def put_object_retention(
         bypass=ask.bypass_governance_retention,
     )
     return PutObjectRetentionOutput()
-
-
-def _allow(call: Call, ask: PutObjectRetentionInput, wanted: ObjectLockRetention) -> None:
-    """Asks a policy again, which may be about what the body says. Raises ``AccessDenied``."""
-    stated = {}
-    if wanted.mode is not None and wanted.retain_until_date is not None:
-        stated = {locks.MODE: wanted.mode, locks.UNTIL: write_iso_date(wanted.retain_until_date)}
-    call.allow(
-        Needs.OWNER,
-        call.bucket,
-        "s3:PutObjectRetention",
-        key=ask.key,
-        version=ask.version_id,
-        stated=stated,
-    )
-    if ask.bypass_governance_retention:
-        locks.may_bypass(call, ask.key, ask.version_id)
 
 
 class GetObjectRetentionInput(Shape):
@@ -149,13 +137,15 @@ async def put_object_legal_hold(
 ) -> PutObjectLegalHoldOutput:
     """Keep a version until the hold is taken off again; retention goes on beside it.
 
-    Raises ``MalformedXML``, ``OperationAborted``, as ``check_locks`` and ``current``.
+    Raises ``MalformedXML``, ``AccessDenied``, ``OperationAborted``, as ``check_locks`` and
+    ``current``.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectLegalHold.html
     """
     status = ask.legal_hold.status if ask.legal_hold else None
     if status is None:
         raise MalformedXML
+    _allow(call, "s3:PutObjectLegalHold", ask, {locks.HOLD: status})
     locks.check_locks(call)
     hold = status is ObjectLockLegalHoldStatus.ON
     await _relock(call, ask.key, ask.version_id, lambda lock: replace(lock, hold=hold))
@@ -187,6 +177,16 @@ async def get_object_legal_hold(
     return GetObjectLegalHoldOutput(
         legal_hold=ObjectLockLegalHold(status=locks.status_of(lock.hold))
     )
+
+
+def _allow(
+    call: Call,
+    action: str,
+    ask: PutObjectRetentionInput | PutObjectLegalHoldInput,
+    stated: Mapping[str, str],
+) -> None:
+    """Asks a policy again, which may be about what the body says. Raises ``AccessDenied``."""
+    call.allow(Needs.OWNER, call.bucket, action, key=ask.key, version=ask.version_id, stated=stated)
 
 
 def _lock(call: Call, key: str, version_id: str | None) -> Lock:

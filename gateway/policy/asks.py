@@ -8,7 +8,9 @@ from gateway.policy.evaluate import Question
 from gateway.policy.facts import Facts
 from gateway.policy.grants import BUCKET_OWNERS
 
-_LATER = frozenset({"DeleteObjects", "PutObjectRetention", "PutObjectTagging"})
+_LATER = frozenset(
+    {"DeleteObjects", "PutObjectLegalHold", "PutObjectRetention", "PutObjectTagging"}
+)
 """Operations whose body says what is asked for: their handlers ask again when they have read it."""
 
 _ACL = ("x-amz-acl", "x-amz-grant-")
