@@ -18,6 +18,7 @@ COMMANDS = {
     "fsck": "store",
     "rebuild": "store",
     "backup": "store_backup",
+    "trim": "store_backup",
 }
 """Command to the module of ``gateway.commands`` that has it under the same name."""
 

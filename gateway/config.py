@@ -103,6 +103,12 @@ class Config:
     trash_grace_seconds: float = row(60.0, "freed bytes stay on disk this long", least=0)
     collect_seconds: float = row(30.0, "pause between two rounds of the collector", least=0.01)
     upload_days: float = row(7.0, "unfinished multipart uploads are dropped after this", least=0)
+    journal_bytes: int = row(
+        1 << 30, "a change journal longer than this, and than the database, is trimmed", least=0
+    )
+    upkeep_bytes_per_second: int = row(
+        20 << 20, "how fast background checks and copies read; 0: no limit", least=0
+    )
     keepalive_seconds: float = row(60.0, "an idle connection is closed after this", least=0.1)
     header_seconds: float = row(20.0, "a request head must be complete within this", least=0.1)
     body_idle_seconds: float = row(30.0, "a body that stalls this long is cut off", least=0.1)
@@ -177,6 +183,8 @@ class Config:
             trash_grace_seconds=self.trash_grace_seconds,
             collect_seconds=self.collect_seconds,
             upload_days=self.upload_days,
+            journal_bytes=self.journal_bytes,
+            upkeep_bytes_per_second=self.upkeep_bytes_per_second,
         )
 
 

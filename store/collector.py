@@ -59,9 +59,10 @@ class Collector:
         self._lock = FileLock(directory, "collect.lock")
         self._thread: threading.Thread | None = None
 
-    def start(self, clock: Callable[[], int]) -> None:
+    def start(self, clock: Callable[[], int], after: Callable[[int], None]) -> None:
+        """``after`` is called at the end of each round, with its time."""
         self._thread = threading.Thread(
-            target=self._rounds, args=(clock,), name="s3gw-collector", daemon=True
+            target=self._rounds, args=(clock, after), name="s3gw-collector", daemon=True
         )
         self._thread.start()
 
@@ -72,7 +73,7 @@ class Collector:
             self._thread.join()
         self._lock.close()
 
-    def _rounds(self, clock: Callable[[], int]) -> None:
+    def _rounds(self, clock: Callable[[], int], after: Callable[[int], None]) -> None:
         waited = 0.0
         pause = min(JOURNAL_SECONDS, self._settings.collect_seconds)
         while not self._stop.wait(pause):
@@ -81,7 +82,8 @@ class Collector:
                 self.sync_journal()
                 if waited >= self._settings.collect_seconds:
                     waited = 0.0
-                    self.collect(now=clock())
+                    self.collect(now=(now := clock()))
+                    after(now)
             except _StoppedError:
                 return
             except (StoreError, OSError, apsw.Error):

@@ -15,6 +15,7 @@ from typing import ParamSpec, TypeVar
 import msgspec
 
 from store import space
+from store.chores import Chores
 from store.collector import Collector
 from store.committer import Committer
 from store.database import FILE, open_reader
@@ -57,6 +58,7 @@ class Engine:
         self.collector = Collector(
             directory, settings, self.segments, self._committer, self._ledger
         )
+        self._chores = Chores(directory, settings)
         self._committer.start()
         try:
             self._resume()
@@ -64,11 +66,12 @@ class Engine:
             self.close()
             raise
         if worker == 0:
-            self.collector.start(clock)
+            self.collector.start(clock, self._chores.look)
 
     def close(self) -> None:
         """Blocks until all that was submitted is done."""
         self.collector.close()
+        self._chores.close()
         self._pool.shutdown()
         self._committer.close()
         self.segments.close()

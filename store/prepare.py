@@ -8,7 +8,7 @@ from pathlib import Path
 
 import apsw
 
-from store import database, files, migrations, outbox, space
+from store import base, database, files, migrations, outbox, space
 from store.errors import JournalMismatch
 from store.failpoints import hit
 from store.journal import Journal, store_of
@@ -58,6 +58,8 @@ def _migrate(directory: Path) -> None:
         raise JournalMismatch(
             f"{directory} has segments but neither database nor journal; not starting an empty one"
         )
+    if not path.exists() and (found := base.newest(directory)) is not None:
+        base.restore(found, path)
     migrations.migrate(path, store=store)
     files.sync_directory(directory)
 

@@ -20,6 +20,7 @@ from store.failpoints import hit
 from store.journal import Journal, Record, store_of
 from store.lock import DirectoryLock, FileLock, write_lock
 from store.recovery import replay
+from store.trimming import LOCK
 
 KEPT = f"{database.FILE}.before-rebuild"
 _FRESH = f"{database.FILE}.rebuilding"
@@ -50,11 +51,13 @@ def rebuild(
     lock = DirectoryLock(directory)
     # Commands beside the server collect, and commit what they collected: in this order.
     collecting, writing = FileLock(directory, "collect.lock"), write_lock(directory)
+    trimming = FileLock(directory, LOCK)
     try:
-        with collecting.held(), writing.held():
+        with collecting.held(), trimming.held(), writing.held():
             return _rebuild(directory, progress)
     finally:
         writing.close()
+        trimming.close()
         collecting.close()
         lock.close()
 

@@ -15,3 +15,7 @@ class Settings(Struct, frozen=True):
     """Pause between two rounds of the background collector."""
     upload_days: float = 7.0
     """Uploads in progress older than this are aborted by the collector."""
+    journal_bytes: int = 1 << 30
+    """A journal longer than this, and than the database, is trimmed after a new base."""
+    upkeep_bytes_per_second: int = 20 << 20
+    """How fast chores (``store.chores``) read; 0: as fast as they can."""

@@ -1,4 +1,4 @@
-"""``s3gw backup``: a copy of a data directory that a server can be started on."""
+"""``s3gw backup`` and ``trim``: a copy of everything; one of the database, for its journal."""
 
 import os
 import resource
@@ -117,3 +117,23 @@ def _raise_descriptor_limit() -> None:
     # One descriptor is open for each segment, so that its bytes stay while they are copied.
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+@click.command()
+@with_settings
+@as_json
+def trim(settings: Settings, as_json: bool) -> None:
+    """Make a base of the database now, and forget the change journal before it.
+
+    A server does so by itself when the journal is longer than journal_bytes and the database.
+    """
+    from store import trimming
+    from store.database import FILE
+
+    if not (settings.data_dir / FILE).exists():
+        raise Refusal(f"{settings.data_dir} holds no store; `s3gw serve` makes one", NOT_FOUND)
+    done = trimming.trim(settings.data_dir, progress=progress("copied"))
+    if machine(as_json):
+        display.document({"changes": done.lsn, "freed_bytes": done.freed_bytes})
+    else:
+        click.echo(f"change {done.lsn} is in a base; {done.freed_bytes} bytes of journal freed")

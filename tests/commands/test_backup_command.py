@@ -90,3 +90,12 @@ def test_a_target_that_is_not_empty_is_refused(data):
 
 def test_a_backup_of_nothing_finds_no_store(tmp_path):
     _run("backup", tmp_path / "copy", "--data-dir", tmp_path / "none", code=3)
+
+
+def test_trim_tells_what_it_freed_and_leaves_a_sound_store(data):
+    (said,) = _lines(_run("trim", "--data-dir", data))
+
+    assert said["changes"] > 2
+    assert said["freed_bytes"] == 0
+    _run("fsck", "--data-dir", data)
+    _run("trim", "--data-dir", data / "none", code=3)

@@ -16,6 +16,7 @@ from store.backup import backup
 from store.prepare import prepare
 from store.rebuild import rebuild
 from store.store import Store
+from store.trimming import trim
 
 
 def _ack(ack) -> None:
@@ -71,6 +72,10 @@ def _backup(directory: Path, target: str) -> None:
     backup(directory, Path(target))
 
 
+def _trim(directory: Path) -> None:
+    trim(directory)
+
+
 if __name__ == "__main__":
     _, verb, directory, *rest = sys.argv
     verbs = {
@@ -80,5 +85,6 @@ if __name__ == "__main__":
         "recover": _recover,
         "rebuild": _rebuild,
         "backup": _backup,
+        "trim": _trim,
     }
     verbs[verb](Path(directory), *rest)
