@@ -94,6 +94,11 @@ class Compat:
     test_encryption_sse_c_other_key,
     https://docs.aws.amazon.com/AmazonS3/latest/userguide/ServerSideEncryptionCustomerKeys.html"""
 
+    filters_may_say_several_things: bool = False
+    """The filter of a lifecycle rule need not put them under And; all hold.
+    test_lifecycle_expiration_tags1,
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_LifecycleRuleFilter.html"""
+
     kms_needs_a_key_id: bool = False
     """aws:kms without one is refused; AWS takes the key aws/s3. test_sse_kms_no_key,
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""

@@ -102,7 +102,17 @@ class Config:
     )
     trash_grace_seconds: float = row(60.0, "freed bytes stay on disk this long", least=0)
     collect_seconds: float = row(30.0, "pause between two rounds of the collector", least=0.01)
-    upload_days: float = row(7.0, "unfinished multipart uploads are dropped after this", least=0)
+    upload_days: float = row(
+        7.0,
+        "unfinished multipart uploads are dropped after this, unless their bucket has a lifecycle",
+        least=0,
+    )
+    lifecycle_seconds: float = row(
+        3600.0, "pause between two rounds of the lifecycle rules", least=0.01
+    )
+    lifecycle_day: float = row(
+        86400.0, "seconds in a day of lifecycle rules; shorten it for tests only", least=0.001
+    )
     journal_bytes: int = row(
         1 << 30, "a change journal longer than this, and than the database, is trimmed", least=0
     )

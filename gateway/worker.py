@@ -20,10 +20,12 @@ import uvloop
 
 from gateway import app, logs, tls
 from gateway.config import BadSetting, Config
+from gateway.lifecycle.sweeping import Sweep
 from keys.access_key import AccessKey
 from keys.errors import KeysError
 from keys.table import Table
 from store.errors import BucketExists, StoreError
+from store.progress import Progress
 from store.store import Store
 
 log = logging.getLogger("s3gw.gateway")
@@ -52,7 +54,7 @@ class Work:
 
     config: Config
     number: int
-    """From 0; worker 0 also collects garbage."""
+    """From 0; worker 0 also collects garbage and obeys lifecycle rules."""
     ready: Callable[[], None]
     """Called once, when connections are accepted."""
     lifeline: int | None = None
@@ -94,12 +96,25 @@ async def _serve(work: Work, sock: socket) -> None:
         running = await app.start(config, store, keys, sock, context)
         gc.collect()
         gc.freeze()  # what start-up made stays: no collection walks it, no page of it is copied
+        sweeping = _sweep(work, store)
         work.ready()
         await stop.wait()
+        if sweeping is not None:
+            sweeping.cancel()
         await running.stop(config.drain_seconds)
     finally:
         await store.close()
         keys.close()
+
+
+def _sweep(work: Work, store: Store) -> asyncio.Task[None] | None:
+    """Lifecycle rules are one worker's work."""
+    if work.number != 0:
+        return None
+    config = work.config
+    progress = Progress(config.data_dir, "lifecycle")
+    sweep = Sweep(store, progress, day_ms=int(config.lifecycle_day * 1000))
+    return asyncio.create_task(sweep.run(config.lifecycle_seconds))
 
 
 def _watch(work: Work) -> asyncio.Event:

@@ -11,6 +11,8 @@ from msgspec import Struct
 
 NONE: Final[dict[str, bytes]] = {}
 """Of a bucket that was never configured; shared, and never changed."""
+LIFECYCLE: Final = "lifecycle"
+"""The document of a bucket that says itself when what is in it goes."""
 EMPTY = "{}"
 """How a row says that."""
 

@@ -1,11 +1,14 @@
 """The verbs on buckets: make, find, configure and remove them. A part of ``store.store.Store``."""
 
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import apsw
 
 from store import bucket_config, commits, locking, names
 from store.changes import PutBucket
+from store.database import FILE, open_reader
 from store.engine import Engine
 from store.records import ENABLED, Bucket, ObjectLock
 from store.walindex import WalIndex
@@ -18,6 +21,7 @@ class Buckets:
 
     _clock: Callable[[], int]
     _db: apsw.Connection
+    _directory: Path
     _engine: Engine
     _index: WalIndex
     _seen_in: bytes | None = None
@@ -39,6 +43,17 @@ class Buckets:
     def buckets(self, owner: str, *, prefix: str = "", after: str = "", limit: int) -> list[Bucket]:
         """The buckets of one access key by name, at most ``limit``."""
         return names.buckets(self._db, owner, prefix=prefix, after=after, limit=limit)
+
+    async def buckets_with(self, document: str) -> list[Bucket]:
+        """All buckets whose ``config`` has this document, by id. Read off the loop."""
+        path = self._directory / FILE
+
+        def found() -> list[Bucket]:
+            with closing(open_reader(path)) as db:
+                there = names.all_buckets(db)
+            return sorted((b for b in there if document in b.config), key=lambda b: b.id)
+
+        return await self._engine.in_pool(found)
 
     async def create_bucket(
         self,

@@ -14,6 +14,7 @@ from pathlib import Path
 import apsw
 
 from store import database, files, outbox
+from store.bucket_config import LIFECYCLE
 from store.changes import DropSegment, DropTrash
 from store.committer import Committer
 from store.database import every
@@ -110,10 +111,17 @@ class Collector:
         self._committer.run(_Prune(tail.lsn))
 
     def _drop_uploads(self, db: apsw.Connection, now: int) -> None:
+        # A bucket with a lifecycle of its own says itself how long its uploads may take.
+        own = "SELECT json_type(config, ?) FROM bucket WHERE id = upload.bucket"
         due = every(
             db,
-            "SELECT id FROM upload WHERE (completed_etag IS NULL AND created < ?) OR completed < ?",
-            (now - int(self._settings.upload_days * _DAY), now - int(COMPLETED_DAYS * _DAY)),
+            "SELECT id FROM upload WHERE completed < ?"
+            f" OR (completed_etag IS NULL AND created < ? AND ({own}) IS NULL)",
+            (
+                now - int(COMPLETED_DAYS * _DAY),
+                now - int(self._settings.upload_days * _DAY),
+                f"$.documents.{LIFECYCLE}",
+            ),
         )
         for at in range(0, len(due), _BATCH):
             self._go_on()

@@ -14,7 +14,8 @@ class Settings(Struct, frozen=True):
     collect_seconds: float = 30.0
     """Pause between two rounds of the background collector."""
     upload_days: float = 7.0
-    """Uploads in progress older than this are aborted by the collector."""
+    """Uploads in progress older than this are aborted by the collector, unless their bucket has a
+    lifecycle configuration."""
     journal_bytes: int = 1 << 30
     """A journal longer than this, and than the database, is trimmed after a new base."""
     upkeep_bytes_per_second: int = 20 << 20

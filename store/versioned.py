@@ -1,15 +1,20 @@
 """The verbs on versions, deletions and renaming. A part of ``store.store.Store``."""
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from pathlib import Path
 
 import apsw
 
-from store import version_listing, versions
+from store import history, version_listing, versions
 from store.commits import ANYTHING, RenameObject
+from store.database import FILE, open_reader
 from store.deletions import DeleteObjects
 from store.engine import Engine
 from store.errors import StoreError
+from store.expiry import Expire
 from store.failpoints import hit
+from store.history import Past, Place
 from store.locking import ChangeLock
 from store.records import (
     Bucket,
@@ -28,6 +33,7 @@ class Versioned:
 
     _clock: Callable[[], int]
     _db: apsw.Connection
+    _directory: Path
     _engine: Engine
 
     def version(self, bucket: Bucket, key: bytes, version: str) -> Entry | DeleteMarker | None:
@@ -88,6 +94,34 @@ class Versioned:
         Raises ``Locked``, ``NoObjectLock``; ``NoSuchEntry`` when it has changed since it was read.
         """
         return await self._engine.submit(ChangeLock(entry, lock, self._clock(), bypass=bypass))
+
+    async def doomed(
+        self,
+        bucket: Bucket,
+        judge: Callable[[Past], bool],
+        *,
+        prefix: bytes,
+        after: Place | None,
+        limit: int,
+    ) -> tuple[list[Past], Place | None]:
+        """Of the next ``limit`` versions those that ``judge`` says must go; where to go on, if
+        there is more. Reads and judges off the loop."""
+        path = self._directory / FILE
+
+        def judged() -> tuple[list[Past], Place | None]:
+            with closing(open_reader(path)) as db:
+                found, place = history.page(db, bucket.id, prefix=prefix, after=after, limit=limit)
+            return [past for past in found if judge(past)], place
+
+        return await self._engine.in_pool(judged)
+
+    async def expire(self, bucket: Bucket, doomed: Sequence[Past]) -> int | None:
+        """Delete what is current as ``delete`` does, in the name of the bucket's owner; take
+        earlier versions and delete markers out for good. Only what is still as it was judged.
+
+        Returns how many; ``None`` when the bucket itself has changed, and nothing was done.
+        """
+        return await self._engine.submit(Expire(bucket, doomed, self._clock()))
 
     async def rename(self, source: Entry, key: bytes, *, expect: Expect = ANYTHING) -> Entry:
         """Give ``source`` another key of its bucket, in place of what was there.

@@ -38,6 +38,11 @@ from gateway.operations.encryption import (
     put_bucket_encryption,
     update_object_encryption,
 )
+from gateway.operations.lifecycle import (
+    delete_bucket_lifecycle,
+    get_bucket_lifecycle_configuration,
+    put_bucket_lifecycle_configuration,
+)
 from gateway.operations.listing import list_objects, list_objects_v2
 from gateway.operations.multipart import (
     abort_multipart_upload,
@@ -86,7 +91,6 @@ from gateway.operations.unconfigured import (
     get_bucket_analytics_configuration,
     get_bucket_intelligent_tiering_configuration,
     get_bucket_inventory_configuration,
-    get_bucket_lifecycle_configuration,
     get_bucket_metrics_configuration,
     get_bucket_replication,
 )
@@ -145,7 +149,9 @@ OPERATIONS = Operations(
         operation("PUT /{Bucket}?encryption", OWNER, put_bucket_encryption),
         operation("GET /{Bucket}?encryption", OWNER, get_bucket_encryption),
         operation("DELETE /{Bucket}?encryption", OWNER, delete_bucket_encryption, status=204),
+        operation("PUT /{Bucket}?lifecycle", OWNER, put_bucket_lifecycle_configuration),
         operation("GET /{Bucket}?lifecycle", OWNER, get_bucket_lifecycle_configuration),
+        operation("DELETE /{Bucket}?lifecycle", OWNER, delete_bucket_lifecycle, status=204),
         operation("GET /{Bucket}?replication", OWNER, get_bucket_replication),
         operation("PUT /{Bucket}?website", OWNER, put_bucket_website),
         operation("GET /{Bucket}?website", OWNER, get_bucket_website),

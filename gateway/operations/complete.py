@@ -25,6 +25,7 @@ from gateway.errors import (
     InvalidRequest,
     MalformedXML,
 )
+from gateway.lifecycle.rules import expiration
 from gateway.naming import key_bytes, quote_etag, unquote_etag
 from gateway.operation import Call
 from gateway.operations.members import (
@@ -76,6 +77,7 @@ class CompleteMultipartUploadOutput(
     ChecksumElements, Encrypted, CidOf, root="CompleteMultipartUploadResult"
 ):
     cid: Annotated[str | None, Header("Cid")] = None
+    expiration: Annotated[str | None, Header("x-amz-expiration")] = None
     version_id: Annotated[str | None, Header("x-amz-version-id")] = None
     location: str
     bucket: str
@@ -111,7 +113,7 @@ async def complete_multipart_upload(
             if upload.completed_etag is None:
                 raise
         else:
-            return _answer(ask, entry.etag, entry)
+            return _answer(call, ask, entry.etag, entry)
     return _again(call, ask, str(upload.completed_etag))
 
 
@@ -161,11 +163,12 @@ def _judged(
 
 
 def _answer(
-    ask: CompleteMultipartUploadInput, etag: str, entry: Entry | None
+    call: Call, ask: CompleteMultipartUploadInput, etag: str, entry: Entry | None
 ) -> CompleteMultipartUploadOutput:
     kept = entry.attributes if entry else Attributes()
     return CompleteMultipartUploadOutput(
         cid=cid.text(entry.cid) if entry else None,
+        expiration=expiration(call.bucket.config, entry) if entry else None,
         version_id=made(entry) if entry else None,
         cid_of=cid_of(kept.encryption),
         location=quote(f"/{ask.bucket}/{ask.key}", errors="surrogateescape"),
@@ -183,7 +186,7 @@ def _again(
 ) -> CompleteMultipartUploadOutput:
     """The answer to a repeated Complete. The object may have been replaced in the meantime."""
     entry = call.store.entry(call.bucket, key_bytes(ask.key))
-    return _answer(ask, etag, entry if entry and entry.etag == etag else None)
+    return _answer(call, ask, etag, entry if entry and entry.etag == etag else None)
 
 
 def _check_order(named: Sequence[CompletedPart]) -> None:

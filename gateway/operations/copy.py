@@ -15,6 +15,7 @@ from gateway.encryption.members import CidOf, CustomerKey, Encrypted, EncryptedI
 from gateway.encryption.object_keys import Key, cid_of, said, upload_key
 from gateway.encryption.sealing import stage
 from gateway.errors import ConditionalRequestConflict, InvalidRequest, NoSuchKey
+from gateway.lifecycle.rules import expiration
 from gateway.naming import key_bytes, quote_etag, user_metadata
 from gateway.operation import Call
 from gateway.operations import locks, tags
@@ -83,6 +84,7 @@ class CopyObjectResult(ChecksumElements, root="CopyObjectResult"):
 class CopyObjectOutput(EncryptedInContext, CidOf):
     cid: Annotated[str, Header("Cid")]
     copy_source_version_id: Annotated[str | None, Header("x-amz-copy-source-version-id")] = None
+    expiration: Annotated[str | None, Header("x-amz-expiration")] = None
     version_id: Annotated[str | None, Header("x-amz-version-id")] = None
     copy_object_result: Annotated[CopyObjectResult, Payload()]
 
@@ -145,6 +147,7 @@ async def copy_object(call: Call, ask: CopyObjectInput) -> CopyObjectOutput:
             cid=cid.text(entry.cid),
             cid_of=cid_of(entry.attributes.encryption),
             copy_source_version_id=copied(ask, source),
+            expiration=expiration(call.bucket.config, entry),
             version_id=made(entry),
             copy_object_result=_result(entry),
             **said(entry.attributes.encryption, ask, context=True),

@@ -140,6 +140,7 @@ class Description(ChecksumHeaders, Encrypted, CidOf, Locking):
     content_type: Annotated[str | None, Header("Content-Type")] = None
     expires: Annotated[str | None, Header("Expires")] = None
     checksum_type: Annotated[str | None, Header("x-amz-checksum-type")] = None
+    expiration: Annotated[str | None, Header("x-amz-expiration")] = None
     metadata: Annotated[dict[str, str], PrefixHeaders("x-amz-meta-")]
     parts_count: Annotated[int | None, Header("x-amz-mp-parts-count")] = None
     storage_class: Annotated[str | None, Header("x-amz-storage-class")] = None

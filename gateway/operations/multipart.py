@@ -17,6 +17,7 @@ from gateway.errors import InvalidRequest, NoSuchUpload
 from gateway.naming import key_bytes, quote_etag
 from gateway.operation import Call
 from gateway.operations import locks
+from gateway.operations.lifecycle import AbortHeaders, abort_headers
 from gateway.operations.members import (
     ChecksumHeaders,
     Content,
@@ -39,7 +40,9 @@ class CreateMultipartUploadInput(Content, Encrypting):
     checksum_type: Annotated[str | None, Header("x-amz-checksum-type")] = None
 
 
-class CreateMultipartUploadOutput(EncryptedInContext, root="InitiateMultipartUploadResult"):
+class CreateMultipartUploadOutput(
+    AbortHeaders, EncryptedInContext, root="InitiateMultipartUploadResult"
+):
     checksum_algorithm: Annotated[str | None, Header("x-amz-checksum-algorithm")] = None
     checksum_type: Annotated[str | None, Header("x-amz-checksum-type")] = None
     bucket: str
@@ -99,6 +102,7 @@ async def create_multipart_upload(
         bucket=ask.bucket,
         key=xml_key(ask.key),
         upload_id=upload.id,
+        **abort_headers(call, upload),
         **said(encryption, ask, context=True),
     )
 

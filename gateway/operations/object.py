@@ -13,6 +13,7 @@ from gateway.encryption.members import CidOf, EncryptedInContext, Encrypting
 from gateway.encryption.object_keys import cid_of, said
 from gateway.encryption.opening import opened
 from gateway.encryption.sealing import stage
+from gateway.lifecycle.rules import expiration
 from gateway.naming import key_bytes, quote_etag
 from gateway.operation import Call
 from gateway.operations import locks
@@ -46,6 +47,7 @@ class PutObjectOutput(ChecksumHeaders, EncryptedInContext, CidOf):
     etag: Annotated[str, Header("ETag")]
     cid: Annotated[str, Header("Cid")]
     checksum_type: Annotated[str | None, Header("x-amz-checksum-type")] = None
+    expiration: Annotated[str | None, Header("x-amz-expiration")] = None
     version_id: Annotated[str | None, Header("x-amz-version-id")] = None
 
 
@@ -124,6 +126,7 @@ async def put_object(call: Call, ask: PutObjectInput) -> PutObjectOutput:
         cid=cid.text(entry.cid),
         cid_of=cid_of(encryption),
         checksum_type=checksums.FULL_OBJECT,
+        expiration=expiration(call.bucket.config, entry),
         version_id=made(entry),
         **checksum_members(sums),
         **said(encryption, ask, context=True),

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from gateway.errors import (
     NoSuchConfiguration,
-    NoSuchLifecycleConfiguration,
     ReplicationConfigurationNotFoundError,
 )
 from gateway.operation import Call
@@ -28,14 +27,6 @@ class OfBucketById(OfBucket):
 
 class Nothing(Shape):
     """Never answered."""
-
-
-async def get_bucket_lifecycle_configuration(call: Call, ask: OfBucket) -> Nothing:
-    """Raises ``NoSuchLifecycleConfiguration``.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLifecycleConfiguration.html
-    """
-    raise NoSuchLifecycleConfiguration(BucketName=ask.bucket)
 
 
 async def get_bucket_replication(call: Call, ask: OfBucket) -> Nothing:

@@ -8,6 +8,7 @@ from gateway.encryption.members import CustomerKey
 from gateway.encryption.opening import shown
 from gateway.naming import Owner, key_bytes, key_text, owner, url_key
 from gateway.operation import Call
+from gateway.operations.lifecycle import AbortHeaders, abort_headers
 from gateway.operations.listing import CommonPrefix, EncodingType
 from gateway.operations.members import STANDARD, ChecksumElements, checksum_members, xml_key
 from gateway.operations.multipart import running
@@ -35,7 +36,7 @@ class ListedPart(ChecksumElements):
     size: int
 
 
-class ListPartsOutput(Shape, root="ListPartsResult"):
+class ListPartsOutput(AbortHeaders, root="ListPartsResult"):
     bucket: str
     key: str | None
     upload_id: str
@@ -116,6 +117,7 @@ async def list_parts(call: Call, ask: ListPartsInput) -> ListPartsOutput:
         storage_class=_storage_class(upload),
         checksum_algorithm=upload.checksum_algorithm,
         checksum_type=upload.checksum_type,
+        **abort_headers(call, upload),
     )
 
 

@@ -20,6 +20,8 @@ from gateway.errors import (
     InvalidPartNumber,
     InvalidRequest,
 )
+from gateway.lifecycle.configuration import CONFIG
+from gateway.lifecycle.rules import expiration
 from gateway.operation import Call
 from gateway.operations import locks
 from gateway.operations.members import check_part_number, checksum_members, description
@@ -101,6 +103,8 @@ def view(call: Call, ask: ReadInput) -> View:
         said["parts_count"] = len(parts)
         sums = parts[ask.part_number - 1].checksums
     said["version_id"] = shown(call.bucket, entry)
+    if CONFIG in call.bucket.config and ask.version_id is None:
+        said["expiration"] = expiration(call.bucket.config, entry)
     said["status"] = 200
     if span is not None and span.length:
         said["status"] = 206

@@ -38,6 +38,7 @@ PATHS = {"service": "/", "bucket": "/bucket", "object": "/bucket/key"}
 SAME_REQUEST = {
     "GetBucketLifecycle": "GetBucketLifecycleConfiguration",
     "GetBucketNotification": "GetBucketNotificationConfiguration",
+    "PutBucketLifecycle": "PutBucketLifecycleConfiguration",
     "ListDirectoryBuckets": "ListBuckets",
 }
 """Operations no server can tell apart by the request: older names of the same one, and S3 Express,

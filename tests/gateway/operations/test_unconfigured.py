@@ -14,7 +14,6 @@ def refusal(call, **asked):
 BY_ID = ("analytics", "intelligent_tiering", "inventory", "metrics")
 MISSING = {
     "get_bucket_encryption": "ServerSideEncryptionConfigurationNotFoundError",
-    "get_bucket_lifecycle_configuration": "NoSuchLifecycleConfiguration",
     "get_bucket_replication": "ReplicationConfigurationNotFoundError",
     "get_bucket_website": "NoSuchWebsiteConfiguration",
     "get_object_lock_configuration": "ObjectLockConfigurationNotFoundError",
