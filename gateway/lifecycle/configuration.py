@@ -189,7 +189,8 @@ def _check_filter(rule: LifecycleRule, differences: Compat) -> None:
         if said > 1 and not differences.filters_may_say_several_things:
             raise MalformedXML
         both = given.conjunction
-        if both and not (wanted.prefix or "").startswith((given.prefix or "", both.prefix or "")):
+        outer = min(given.prefix or "", (both.prefix or "") if both else "", key=len)
+        if not (wanted.prefix or "").startswith(outer):
             raise MalformedXML
     if len(key_bytes(wanted.prefix or "")) > MAX_PREFIX_BYTES:
         raise InvalidRequest(f"The maximum size of a prefix is {MAX_PREFIX_BYTES}.")
