@@ -189,8 +189,9 @@ def _check_filter(rule: LifecycleRule, differences: Compat) -> None:
         if said > 1 and not differences.filters_may_say_several_things:
             raise MalformedXML
         both = given.conjunction
-        outer = min(given.prefix or "", (both.prefix or "") if both else "", key=len)
-        if not (wanted.prefix or "").startswith(outer):
+        inner = given.conjunction.prefix if given.conjunction else None
+        whole = wanted.prefix or ""  # the longer one
+        if not (whole.startswith(given.prefix or "") and whole.startswith(inner or "")):
             raise MalformedXML
     if len(key_bytes(wanted.prefix or "")) > MAX_PREFIX_BYTES:
         raise InvalidRequest(f"The maximum size of a prefix is {MAX_PREFIX_BYTES}.")
