@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from gateway.errors import MalformedXML, NoSuchLifecycleConfiguration
+from gateway.lifecycle.checks import checked
 from gateway.lifecycle.configuration import (
     CONFIG,
     KeptConfiguration,
     LifecycleConfiguration,
     LifecycleRule,
     SmallestToMove,
-    checked,
     configuration,
 )
 from gateway.lifecycle.rules import abortion

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from gateway.compat import NAMED
 from gateway.errors import InvalidArgument, InvalidRequest, MalformedXML, S3NotImplemented
 from gateway.lifecycle import rules as lifecycle
+from gateway.lifecycle.checks import checked
 from gateway.lifecycle.configuration import (
     CONFIG,
     AbortIncompleteMultipartUpload,
@@ -24,7 +25,6 @@ from gateway.lifecycle.configuration import (
     SmallestToMove,
     Tag,
     Transition,
-    checked,
 )
 from gateway.lifecycle.rules import DAY_MS, abortion, doomed, due, expiration, prefixes, rules
 from gateway.wire.kept import keep

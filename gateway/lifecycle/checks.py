@@ -1,0 +1,162 @@
+"""What a lifecycle configuration may say, and AWS's error for each thing it may not. Pure.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html
+"""
+
+import secrets
+from dataclasses import replace
+from datetime import datetime, time
+
+from gateway.compat import AWS, Compat
+from gateway.errors import InvalidArgument, InvalidRequest, MalformedXML, S3NotImplemented
+from gateway.lifecycle.configuration import (
+    LifecycleExpiration,
+    LifecycleRule,
+    LifecycleRuleAndOperator,
+    NoncurrentVersionExpiration,
+    wants,
+)
+from gateway.naming import key_bytes
+
+MAX_RULES = 1000
+MAX_ID = 255
+MAX_RETAINED = 100
+MAX_PREFIX_BYTES = 1024
+_MIDNIGHT = time(0)
+
+
+def checked(rules: tuple[LifecycleRule, ...], differences: Compat = AWS) -> list[LifecycleRule]:
+    """The rules, each with an ID.
+
+    Raises ``MalformedXML`` (no rule, too many, what no schema allows), ``InvalidArgument`` and
+    ``InvalidRequest`` (values that AWS refuses), ``S3NotImplemented`` (transitions: there is one
+    tier). https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html
+    """
+    if not 0 < len(rules) <= MAX_RULES:
+        raise MalformedXML
+    if any(rule.filter is not None for rule in rules) and any(
+        rule.filter is None for rule in rules
+    ):
+        raise InvalidRequest(
+            "Base level prefix cannot be used in Lifecycle V2, prefixes are only supported in the "
+            "Filter."
+        )
+    named = [rule if rule.id else replace(rule, id=secrets.token_urlsafe(36)) for rule in rules]
+    if len({rule.id for rule in named}) < len(named):
+        raise _argument("Rule ID must be unique. Found same ID for more than one rule", "ID")
+    for rule in named:
+        _check(rule, differences)
+    return named
+
+
+def _check(rule: LifecycleRule, differences: Compat) -> None:
+    if len(rule.id or "") > MAX_ID:
+        raise _argument(f"ID length should not exceed allowed limit of {MAX_ID}", "ID")
+    if (rule.prefix is None) == (rule.filter is None):
+        raise MalformedXML
+    _check_filter(rule, differences)
+    if rule.expiration is not None:
+        _check_expiration(rule.expiration)
+    earlier, abort = rule.noncurrent_version_expiration, rule.abort_incomplete_multipart_upload
+    if earlier is not None:
+        _check_noncurrent(earlier)
+    if abort is not None:
+        if abort.days_after_initiation is None:
+            raise MalformedXML
+        _positive(
+            abort.days_after_initiation, "DaysAfterInitiation", "AbortIncompleteMultipartUpload"
+        )
+    _check_transitions(rule)
+    if rule.expiration is None and earlier is None and abort is None:
+        raise InvalidRequest("At least one action needs to be specified in a rule")
+
+
+def _check_filter(rule: LifecycleRule, differences: Compat) -> None:
+    wanted = wants(rule)
+    given = rule.filter
+    if given is not None:
+        sizes = (given.object_size_greater_than, given.object_size_less_than)
+        said = _count(given.prefix, given.tag, given.conjunction, *sizes)
+        if said > 1 and not differences.filters_may_say_several_things:
+            raise MalformedXML
+        inner = given.conjunction.prefix if given.conjunction else None
+        whole = wanted.prefix or ""  # the longer one
+        if not (whole.startswith(given.prefix or "") and whole.startswith(inner or "")):
+            raise MalformedXML
+    if len(key_bytes(wanted.prefix or "")) > MAX_PREFIX_BYTES:
+        raise InvalidRequest(f"The maximum size of a prefix is {MAX_PREFIX_BYTES}.")
+    if len({tag.key for tag in wanted.tags}) < len(wanted.tags):
+        raise InvalidRequest("Duplicate Tag Keys are not allowed.")
+    least, most = wanted.object_size_greater_than, wanted.object_size_less_than
+    if least is not None and most is not None and most - least < 2:
+        raise InvalidRequest(
+            "'ObjectSizeLessThan' has to be a value greater than 'ObjectSizeGreaterThan'."
+        )
+    _check_plain(rule, wanted)
+
+
+def _check_plain(rule: LifecycleRule, wanted: LifecycleRuleAndOperator) -> None:
+    """Uploads and delete markers have neither tags nor a size."""
+    sized = (wanted.object_size_greater_than, wanted.object_size_less_than) != (None, None)
+    marker = (
+        rule.expiration is not None and rule.expiration.expired_object_delete_marker is not None
+    )
+    for name, there in (
+        ("AbortIncompleteMultipartUpload", rule.abort_incomplete_multipart_upload is not None),
+        ("ExpiredObjectDeleteMarker", marker),
+    ):
+        if there and wanted.tags:
+            raise InvalidRequest(f"{name} cannot be specified with Tags.")
+        if there and sized:
+            raise InvalidRequest(f"{name} cannot be specified with Object Size.")
+
+
+def _check_expiration(expiration: LifecycleExpiration) -> None:
+    date, days = expiration.date, expiration.days
+    if _count(date, days, expiration.expired_object_delete_marker) != 1:
+        raise MalformedXML
+    if days is not None:
+        _positive(days, "Days", "Expiration")
+    if date is not None:
+        _check_date(date)
+
+
+def _check_noncurrent(expiration: NoncurrentVersionExpiration) -> None:
+    days, retained = expiration.noncurrent_days, expiration.newer_noncurrent_versions
+    if days is None:
+        raise MalformedXML
+    _positive(days, "NoncurrentDays", "NoncurrentVersionExpiration")
+    if retained is not None and not 0 < retained <= MAX_RETAINED:
+        raise _argument(
+            "'NewerNoncurrentVersions' for NoncurrentVersionExpiration action must be a positive "
+            f"integer less than or equal to {MAX_RETAINED}",
+            "NewerNoncurrentVersions",
+        )
+
+
+def _check_transitions(rule: LifecycleRule) -> None:
+    for transition in rule.transitions:
+        if transition.date is not None:
+            _check_date(transition.date)
+    if rule.transitions or rule.noncurrent_version_transitions:
+        raise S3NotImplemented(
+            "There is one tier of storage: lifecycle rules cannot move objects to another class."
+        )
+
+
+def _count(*values: object) -> int:
+    return sum(value is not None for value in values)
+
+
+def _check_date(date: datetime) -> None:
+    if date.time() != _MIDNIGHT:
+        raise _argument("'Date' must be at midnight GMT", "Date")
+
+
+def _positive(days: int, name: str, action: str) -> None:
+    if days < 1:
+        raise _argument(f"'{name}' for {action} action must be a positive integer", name)
+
+
+def _argument(text: str, name: str) -> InvalidArgument:
+    return InvalidArgument(text, ArgumentName=name)
