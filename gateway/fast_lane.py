@@ -18,6 +18,7 @@ from typing import Any
 
 from aiohttp import StreamReader, web
 from aiohttp.http_parser import RawRequestMessage
+from aiohttp.streams import EMPTY_PAYLOAD
 
 from gateway import trace
 from gateway.heads import is_hot, read_head, whole
@@ -49,6 +50,8 @@ SEAM = (
     "_waiter",
 )
 """Of ``web.RequestHandler``, beside its callbacks as a protocol."""
+SEAM_OF_BODIES = ("_buffer",)
+"""Of ``StreamReader``."""
 
 Answer = tuple[Response, bytes, Trace] | None
 _Running = Coroutine[asyncio.Future[Any] | None, None, Answer]
@@ -184,6 +187,8 @@ class FastLane(web.RequestHandler):
         ):
             return False
         self.head_complete()
+        if payload.exception() is not None:
+            return False
         if not payload.is_eof():
             if self._impatient is None:
                 self._impatient = self._loop.call_later(PATIENCE_SECONDS, self._leave)
@@ -197,7 +202,7 @@ class FastLane(web.RequestHandler):
         assert self._gateway is not None
         self._messages.popleft()
         head = read_head(message, message.path, self._secure, self._peer)
-        body = SmallBody(payload.read_nowait())  # calls ``data_received`` again, with nothing
+        body = SmallBody(_all_of(payload))
         running = _answer(self._gateway, head, body)
         self._go_on(message, payload, head, running)
 
@@ -262,6 +267,14 @@ class FastLane(web.RequestHandler):
             self._await_next()
             return
         super()._process_keepalive()
+
+
+def _all_of(payload: StreamReader) -> bytes:
+    """A body that has come in. To read it would parse on, before this request has its answer."""
+    if payload is EMPTY_PAYLOAD:
+        return b""
+    pieces = payload._buffer
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 async def _answer(gateway: Gateway, head: Head, body: SmallBody) -> Answer:

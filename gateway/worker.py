@@ -38,6 +38,9 @@ KEPT_BYTES = 16 << 20
 """Freed memory that a worker keeps at most where it can be given back."""
 MAPPED_BYTES = 4 << 20
 """Allocations from this on are given back at once, as glibc does by default from 128 KiB on."""
+GC_THRESHOLD = 5000
+"""Objects that are made before the youngest are looked through. With Python's 700 that is done
+every ten requests, whose objects are in no circle: it took 6 % of the time of a PUT."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +98,7 @@ async def _serve(work: Work, sock: socket) -> None:
         _reload_on_hangup(work, context)
         running = await app.start(config, store, keys, sock, context)
         gc.collect()
+        gc.set_threshold(GC_THRESHOLD)
         gc.freeze()  # what start-up made stays: no collection walks it, no page of it is copied
         sweeping = _sweep(work, store)
         work.ready()

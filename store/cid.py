@@ -14,6 +14,13 @@ _DAG_PB = {0: _SHA256, 1: b"\x01\x70" + _SHA256}
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BASE58_PAIRS = [a + b for a in _BASE58 for b in _BASE58]
 _V0_CHARACTERS = 46
+_V1_BYTES, _V1_CHARACTERS = 36, 58
+_BASE32 = b"abcdefghijklmnopqrstuvwxyz234567".ljust(256, b"\0")
+_SPREAD = [
+    (sum((1 << half * 5) - 1 << at * 8 for at in range(0, 64, 2 * half)), half * 3)
+    for half in (32, 16, 8, 4, 2, 1)
+]
+"""Of 64 groups of five bits, by halves: which bits stay, how far the others move."""
 
 
 def raw(digest: bytes) -> bytes:
@@ -41,7 +48,20 @@ def text(cid: bytes) -> str:
     """
     if len(cid) == 34 and cid.startswith(_SHA256):
         return _base58(cid)
+    if len(cid) == _V1_BYTES:
+        return _base32(cid)
     return "b" + b32encode(cid).decode("ascii").rstrip("=").lower()
+
+
+def _base32(cid: bytes) -> str:
+    """Of a CIDv1, at a quarter of the price of ``b32encode``."""
+    number = int.from_bytes(cid, "big") << (_V1_CHARACTERS * 5 - _V1_BYTES * 8)
+    # Each five bits get a byte of their own: first the upper half of all moves up, then that of
+    # each half, and so on.
+    for lower, shift in _SPREAD:
+        low = number & lower
+        number = low | (number ^ low) << shift
+    return "b" + number.to_bytes(_V1_CHARACTERS, "big").translate(_BASE32).decode("ascii")
 
 
 def _base58(cid: bytes) -> str:

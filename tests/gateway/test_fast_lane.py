@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.metadata import version
 
 import pytest
-from aiohttp import web
+from aiohttp import StreamReader, web
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -368,3 +368,4 @@ def test_the_seam_to_aiohttp_is_where_it_was():
     assert version("aiohttp").startswith("3.14."), "look at SEAM before another version is allowed"
     there = set(dir(web.RequestHandler)) | set(web.RequestHandler.__slots__)
     assert not set(fast_lane.SEAM) - there
+    assert not set(fast_lane.SEAM_OF_BODIES) - set(StreamReader.__slots__)
