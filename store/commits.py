@@ -285,13 +285,17 @@ class RenameObject(Commit[Entry]):
 class ChangeAttributes(Commit[Entry]):
     """Say something else about a version, if it is still as it was when it was read."""
 
-    def __init__(self, entry: Entry, attributes: Attributes) -> None:
+    def __init__(self, entry: Entry, attributes: Attributes, now: int) -> None:
         self._entry = entry
         self._attributes = attributes
+        self._now = now
 
     def decide(self, transaction: Transaction) -> Entry:
         current = versions.still(transaction.db, self._entry)
-        if self._attributes.lock != current.attributes.lock:
+        old, new = current.attributes, self._attributes
+        # Whoever changes what it takes to read the bytes can make them unreadable.
+        readable = new.encryption == old.encryption or not retention.protects(old.lock, self._now)
+        if new.lock != old.lock or not readable:
             raise Locked(repr(current.key))
         return put_attributes(transaction, current, self._attributes)
 

@@ -119,7 +119,7 @@ class Attributes(Struct, frozen=True, omit_defaults=True):
     encryption: Encryption | None = None
     """``None``: the bytes are stored as they were sent."""
     lock: Lock | None = None
-    """``None``: it can be deleted. Once made, changed by ``Store.set_lock`` alone."""
+    """``None``: it can be deleted. ``Store.set_lock`` alone changes that of a version."""
 
 
 STORAGE_CLASS = "x-amz-storage-class"

@@ -209,10 +209,10 @@ class Store(Buckets, Versioned):
     async def set_attributes(self, entry: Entry, attributes: Attributes) -> Entry:
         """Replace what is said about one version, and nothing else: ETag and time of change stay.
 
-        Its ``seq`` becomes another. Raises ``Locked`` when they have another lock, and
-        ``NoSuchEntry`` when it has changed since it was read.
+        Its ``seq`` becomes another. Raises ``Locked`` when they have another lock, or another
+        encryption while it is locked; ``NoSuchEntry`` when it has changed since it was read.
         """
-        return await self._engine.submit(commits.ChangeAttributes(entry, attributes))
+        return await self._engine.submit(commits.ChangeAttributes(entry, attributes, self._clock()))
 
     def open(self, entry: Entry, start: int, length: int) -> bytes | Reader:
         """The bytes ``[start, start + length)``: at once when inline, else a ``Reader``.

@@ -128,7 +128,7 @@ async def update_object_encryption(
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_UpdateObjectEncryption.html
 
     Raises ``NoSuchKey``, ``NoSuchVersion``, ``MalformedXML``, ``KmsNotFound``, ``InvalidRequest``
-    (the object is not encrypted, or with a key of the client's, or twice).
+    (the object is not encrypted, or with a key of the client's, or twice), ``Locked``.
     """
     wanted = ask.object_encryption.ssekms
     if wanted is None:

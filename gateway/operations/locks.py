@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Protocol
 
-from gateway import conditions
 from gateway.access import Needs
 from gateway.auth.body import GuardedBody
 from gateway.errors import AccessDenied, InvalidArgument, InvalidRequest
@@ -23,6 +22,7 @@ BYPASS = "x-amz-bypass-governance-retention"
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
+_LAST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MILLISECOND
 
 
 class ObjectLockMode(StrEnum):
@@ -85,14 +85,14 @@ def check_locks(call: Call) -> None:
 
 
 def retain_until(call: Call, until: datetime) -> int:
-    """Milliseconds since the epoch, never before ``until``. Raises ``InvalidArgument``."""
+    """Milliseconds since the epoch, not before ``until``. Raises ``InvalidArgument``."""
     if until <= call.now:
         raise InvalidArgument(
             "The retain until date must be in the future!",
             ArgumentName=UNTIL,
             ArgumentValue=until.isoformat(),
         )
-    return -((_EPOCH - until) // _MILLISECOND)
+    return min(-((_EPOCH - until) // _MILLISECOND), _LAST)
 
 
 def check_protected(call: Call, body: GuardedBody) -> None:
@@ -115,7 +115,7 @@ def shown(call: Call, lock: Lock, ask: _Named) -> dict[str, Any]:
     said: dict[str, Any] = {}
     if lock.retain_until and _may(call, "s3:GetObjectRetention", ask):
         said["object_lock_mode"] = mode_of(lock)
-        said["object_lock_retain_until_date"] = conditions.moment(lock.retain_until)
+        said["object_lock_retain_until_date"] = date_of(lock)
     if lock.hold is not None and _may(call, "s3:GetObjectLegalHold", ask):
         said["object_lock_legal_hold_status"] = status_of(lock.hold)
     return said
@@ -131,6 +131,11 @@ def _may(call: Call, action: str, ask: _Named) -> bool:
 
 def mode_of(lock: Lock) -> ObjectLockMode:
     return ObjectLockMode.COMPLIANCE if lock.compliance else ObjectLockMode.GOVERNANCE
+
+
+def date_of(lock: Lock) -> datetime:
+    """The end of a retention, exact however far away it is, so that it can be put again."""
+    return _EPOCH + lock.retain_until * _MILLISECOND
 
 
 def status_of(hold: bool) -> ObjectLockLegalHoldStatus:

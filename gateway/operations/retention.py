@@ -6,7 +6,6 @@ from typing import Annotated
 
 from msgspec.structs import replace
 
-from gateway import conditions
 from gateway.access import Needs
 from gateway.errors import (
     MalformedXML,
@@ -109,9 +108,7 @@ async def get_object_retention(
     lock = _lock(call, ask.key, ask.version_id)
     if not lock.retain_until:
         raise NoSuchObjectLockConfiguration(Key=ask.key)
-    retention = ObjectLockRetention(
-        mode=locks.mode_of(lock), retain_until_date=conditions.moment(lock.retain_until)
-    )
+    retention = ObjectLockRetention(mode=locks.mode_of(lock), retain_until_date=locks.date_of(lock))
     return GetObjectRetentionOutput(retention=retention)
 
 

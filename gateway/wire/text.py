@@ -53,7 +53,10 @@ def read_http_date(text: str) -> datetime:
 def read_iso_date(text: str) -> datetime:
     """ISO 8601; without an offset it is UTC."""
     moment = datetime.fromisoformat(text)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except OverflowError as error:  # 0001-01-01T00:00+14:00
+        raise ValueError(text) from error
 
 
 def read_date(text: str) -> datetime:

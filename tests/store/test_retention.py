@@ -37,13 +37,23 @@ from store.errors import (
     NotVersioned,
 )
 from store.prepare import prepare
-from store.records import ENABLED, SUSPENDED, Attributes, Deleted, Deletion, Lock, ObjectLock
+from store.records import (
+    ENABLED,
+    SUSPENDED,
+    Attributes,
+    Deleted,
+    Deletion,
+    Encryption,
+    Lock,
+    ObjectLock,
+)
 from store.retention import DAY_MS, check_change, protects
 from store.store import Store
 
 GOVERNED = Lock(retain_until=100)
 COMPLIANT = Lock(retain_until=100, compliance=True)
 HELD = Lock(hold=True)
+SEALED = Encryption("AES256", b"")
 
 
 @pytest.fixture
@@ -219,9 +229,13 @@ async def test_attributes_change_beside_a_lock_and_never_the_lock(directory):
         with pytest.raises(Locked):
             await store.set_attributes(entry, PLAIN)
 
+        with pytest.raises(Locked):
+            await store.set_attributes(entry, Attributes(lock=HELD, encryption=SEALED))
         tagged = await store.set_attributes(entry, Attributes(tags={"a": "b"}, lock=HELD))
 
         assert tagged.attributes == Attributes(tags={"a": "b"}, lock=HELD)
+        free = await store.set_lock(tagged, Lock(hold=False))
+        await store.set_attributes(free, Attributes(lock=Lock(hold=False), encryption=SEALED))
 
 
 async def test_a_delete_marker_hides_what_is_locked_and_can_go(directory):

@@ -213,14 +213,35 @@ def test_what_is_no_retention_is_refused(s3, put, asked, expected):
 
 
 def test_a_date_is_never_rounded_down(s3, put):
-    asked = datetime(2140, 1, 1, 0, 0, 0, 123456, tzinfo=UTC)
     version = put()
-    s3.put_object_retention(**version, **retention(until=asked))
-    found = s3.get_object_retention(**version)["Retention"]["RetainUntilDate"]
+    for year in (2140, 2900, 9998):
+        asked = datetime(year, 1, 1, 0, 0, 0, 122456, tzinfo=UTC)
+        s3.put_object_retention(**version, **retention(COMPLIANCE, asked))
+        found = s3.get_object_retention(**version)["Retention"]["RetainUntilDate"]
 
-    assert timedelta() <= found - asked < timedelta(milliseconds=1)
-    s3.put_object_retention(**version, **retention(until=asked))
-    s3.put_object_retention(**version, **retention(until=found))
+        assert timedelta() <= found - asked < timedelta(milliseconds=1)
+        for again in (asked, found):
+            s3.put_object_retention(**version, **retention(COMPLIANCE, again))
+
+
+@pytest.mark.parametrize("date", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "x"])
+def test_a_date_that_is_none_is_refused(gateway, locking, date):
+    s3 = gateway.client(gateway.owner)
+    name = "x-amz-object-lock-retain-until-date"
+    s3.meta.events.register(
+        "before-sign.s3", lambda request, **_: request.headers.replace_header(name, date)
+    )
+    lock = {"ObjectLockMode": GOVERNANCE, "ObjectLockRetainUntilDate": LATER}
+    assert refusal(s3.put_object, Bucket=locking, Key="k", Body=b"", **lock) == WRONG
+
+
+def test_the_last_date_there_is_can_be_kept_until_and_shown(s3, put):
+    version = put()
+    s3.put_object_retention(
+        **version, **retention(until=datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC))
+    )
+    answer = s3.head_object(**version)["ResponseMetadata"]["HTTPHeaders"]
+    assert answer["x-amz-object-lock-retain-until-date"] == "9999-12-31T23:59:59.999Z"
 
 
 # --- legal hold ----------------------------------------------------------------------------------
@@ -483,3 +504,14 @@ def test_tags_and_acl_of_what_is_locked_still_change(s3, put):
 
     assert s3.head_object(**version)["ObjectLockMode"] == COMPLIANCE
     assert refusal(s3.delete_object, **version) == DENIED
+
+
+def test_what_is_locked_keeps_the_key_it_is_encrypted_by(s3, put):
+    """https://docs.aws.amazon.com/AmazonS3/latest/API/API_UpdateObjectEncryption.html"""
+    version = put(ServerSideEncryption="AES256", ObjectLockLegalHoldStatus="ON")
+    key = {"SSEKMS": {"KMSKeyArn": "arn:aws:kms:us-east-1:1:key/aws/s3"}}
+    asked = version | {"ObjectEncryption": key}
+    assert refusal(s3.update_object_encryption, **asked) == DENIED
+    s3.put_object_legal_hold(**version, **hold("OFF"))
+    s3.update_object_encryption(**asked)
+    assert s3.get_object(**version)["Body"].read() == b"body"

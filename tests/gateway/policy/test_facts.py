@@ -19,6 +19,7 @@ def facts(line: str = "GET /bucket/key", *headers: tuple[str, str], by: str = "a
 V4 = ("authorization", "AWS4-HMAC-SHA256 Credential=...")
 DATE = ("x-amz-date", "20260101T115959Z")
 PRESIGNED = "GET /bucket/key?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20260101T115000Z"
+UNTIL = ("x-amz-object-lock-retain-until-date", "2026-01-11T12:00:00Z")
 TAGS = ("x-amz-tagging", "Team=a%20b&x=")
 
 
@@ -67,6 +68,15 @@ TAGS = ("x-amz-tagging", "Team=a%20b&x=")
         ("s3:requestobjecttag/x", facts("PUT /bucket/key", TAGS), ""),
         ("s3:requestobjecttag/y", facts("PUT /bucket/key", TAGS), None),
         ("s3:requestobjecttagkeys", facts(), None),
+        ("s3:object-lock-retain-until-date", facts("PUT /b/k", UNTIL), UNTIL[1]),
+        ("s3:object-lock-remaining-retention-days", facts("PUT /b/k", UNTIL), "10"),
+        (
+            "s3:object-lock-remaining-retention-days",
+            replace(facts("PUT /b/k", UNTIL), stated={UNTIL[0]: "2026-01-01T12:00:01"}),
+            "1",
+        ),
+        ("s3:object-lock-remaining-retention-days", facts("PUT /b/k", (UNTIL[0], "x")), None),
+        ("s3:object-lock-remaining-retention-days", facts(), None),
     ],
 )
 def test_a_key_has_the_value_of_its_place_in_the_request(key, found, value):

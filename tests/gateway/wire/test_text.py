@@ -28,6 +28,19 @@ def test_anything_else_is_no_number(other: str):
         text.read_int(other)
 
 
+def test_documents_may_hold_numbers_below_zero():
+    assert text.xml_form(int)[0]("-12") == -12
+    for other in ("--1", "-", "- 1", "+1"):
+        with pytest.raises(ValueError):
+            text.xml_form(int)[0](other)
+
+
+@pytest.mark.parametrize("date", ["0001-01-01T00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_date_outside_of_all_years_is_none(date: str):
+    with pytest.raises(ValueError):
+        text.read_iso_date(date)
+
+
 @pytest.mark.parametrize(("said", "meant"), [("true", True), ("True", True), ("FALSE", False)])
 def test_booleans_are_read_in_any_case(said: str, meant: bool):
     assert text.read_bool(said) is meant
