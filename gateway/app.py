@@ -8,7 +8,7 @@ import asyncio
 import logging
 import resource
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
 from socket import socket
@@ -280,6 +280,8 @@ async def _stream(
     finally:
         if isinstance(response.body, Outgoing):
             response.body.close()
+        if isinstance(pieces, AsyncGenerator):
+            await pieces.aclose()  # what feeds it ends now, not when it is collected
     return answer
 
 

@@ -143,6 +143,13 @@ class Config:
     log_level: str = row(
         "INFO", "DEBUG, INFO, WARNING or ERROR", one_of=("DEBUG", "INFO", "WARNING", "ERROR")
     )
+    select_processes: int = row(
+        2, "queries of objects (S3 Select) at a time, per worker; 0: none", least=0, most=64
+    )
+    select_memory_bytes: int = row(
+        2 << 30, "address space of the process of one query", least=1 << 30, most=1 << 40
+    )
+    select_cpu_seconds: float = row(60.0, "CPU time of one query", least=1)
     cors_allow_origin: tuple[str, ...] = row((), "origins browsers may call from; * for all")
     cors_allow_methods: tuple[str, ...] = row((), "methods allowed by CORS")
     cors_allow_headers: tuple[str, ...] = row((), "request headers allowed by CORS")

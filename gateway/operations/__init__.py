@@ -79,6 +79,7 @@ from gateway.operations.retention import (
     put_object_legal_hold,
     put_object_retention,
 )
+from gateway.operations.select import select_object_content
 from gateway.operations.tagging import (
     delete_bucket_tagging,
     delete_object_tagging,
@@ -184,6 +185,7 @@ OPERATIONS = Operations(
         operation("DELETE /{Bucket}/{Key+}", WRITE, delete_object, status=204),
         operation("PUT /{Bucket}/{Key+}?renameObject", WRITE, rename_object),
         operation("POST /{Bucket}/{Key+}?restore", OWNER, restore_object),
+        operation("POST /{Bucket}/{Key+}?select&select-type=2", GET, select_object_content),
         operation("POST /{Bucket}?delete", WRITE, delete_objects),
         operation("POST /{Bucket}", WRITE, post_object, status=204, form=True),
         operation("PUT /{Bucket}/{Key+}?acl", Needs.PUT_ACP, put_object_acl),

@@ -131,7 +131,7 @@ def same_type(member: Member, shape: ModelShape) -> bool:
     if isinstance(member.mark, PrefixHeaders):
         return kind == "map"
     if isinstance(member.mark, Payload):
-        return kind == "blob"
+        return kind == "blob" or "eventstream" in shape.serialization
     if issubclass(member.type, StrEnum):
         return kind == "string" and {str(each) for each in member.type} <= set(shape.enum)
     return kind in {
