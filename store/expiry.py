@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 import apsw
+import msgspec
 
-from store import names
+from store import names, version_id
+from store.changes import SetAttributes
 from store.database import one
 from store.deletions import DeleteObjects
 from store.errors import StoreError
-from store.history import Past
-from store.records import Bucket, DeleteMarker, Deletion
+from store.history import Due, Past
+from store.records import STORAGE_CLASS, Bucket, DeleteMarker, Deletion, Entry
 from store.transaction import Commit, Transaction
 
 _VERSIONS = (
@@ -22,14 +24,14 @@ _BEFORE = _VERSIONS.format(where="AND made < :made") + " LIMIT 1"
 
 
 class Expire(Commit[int | None]):
-    """Returns how many went or were hidden: others have changed since, or are locked.
+    """Returns how many went, were hidden or moved: others have changed since, or are locked.
 
     ``None``: none, because the bucket is not as it was.
     """
 
-    def __init__(self, bucket: Bucket, doomed: Sequence[Past], now: int) -> None:
+    def __init__(self, bucket: Bucket, due: Sequence[Due], now: int) -> None:
         self._bucket = bucket
-        self._doomed = doomed
+        self._due = due
         self._now = now
 
     def decide(self, transaction: Transaction) -> int | None:
@@ -37,9 +39,24 @@ class Expire(Commit[int | None]):
         # that it is so.
         if names.bucket_by_id(transaction.db, self._bucket.id) != self._bucket:
             return None
-        deletions = [_deletion(past) for past in self._doomed if _still(transaction.db, past)]
+        due = [each for each in self._due if _still(transaction.db, each.past)]
+        moves = [move for each in due if (move := _move(each))]
+        for move in moves:
+            transaction.apply(move)
+        deletions = [_deletion(each.past) for each in due if each.storage_class is None]
         verb = DeleteObjects(self._bucket, deletions, self._bucket.owner, self._now)
-        return sum(not isinstance(answer, StoreError) for answer in verb.decide(transaction))
+        gone = sum(not isinstance(answer, StoreError) for answer in verb.decide(transaction))
+        return len(moves) + gone
+
+
+def _move(due: Due) -> SetAttributes | None:
+    entry = due.past.version
+    if due.storage_class is None or not isinstance(entry, Entry):
+        return None
+    headers = entry.attributes.headers | {STORAGE_CLASS: due.storage_class}
+    attributes = msgspec.structs.replace(entry.attributes, headers=headers)
+    number = version_id.decode(entry.version) if due.past.replaced is not None else None
+    return SetAttributes(entry.bucket, entry.key, attributes, number)
 
 
 def _deletion(past: Past) -> Deletion:

@@ -42,6 +42,14 @@ class Past(Struct, frozen=True):
     """The key has no other version."""
 
 
+class Due(Struct, frozen=True):
+    """A version, and what it is time for."""
+
+    past: Past
+    storage_class: str | None = None
+    """An object gets this storage class; ``None``: the version goes."""
+
+
 class Place(Struct, frozen=True):
     """Where a page ended, and what of that version the next one has to know."""
 

@@ -14,7 +14,7 @@ from store.engine import Engine
 from store.errors import StoreError
 from store.expiry import Expire
 from store.failpoints import hit
-from store.history import Past, Place
+from store.history import Due, Past, Place
 from store.locking import ChangeLock
 from store.records import (
     Bucket,
@@ -95,33 +95,35 @@ class Versioned:
         """
         return await self._engine.submit(ChangeLock(entry, lock, self._clock(), bypass=bypass))
 
-    async def doomed(
+    async def due(
         self,
         bucket: Bucket,
-        judge: Callable[[Past], bool],
+        judge: Callable[[Past], Due | None],
         *,
         prefix: bytes,
         after: Place | None,
         limit: int,
-    ) -> tuple[list[Past], Place | None]:
-        """Of the next ``limit`` versions those that ``judge`` says must go; where to go on, if
-        there is more. Reads and judges off the loop."""
+    ) -> tuple[list[Due], Place | None]:
+        """What ``judge`` says of the next ``limit`` versions; where to go on, if there is more.
+
+        Reads and judges off the loop."""
         path = self._directory / FILE
 
-        def judged() -> tuple[list[Past], Place | None]:
+        def judged() -> tuple[list[Due], Place | None]:
             with closing(open_reader(path)) as db:
                 found, place = history.page(db, bucket.id, prefix=prefix, after=after, limit=limit)
-            return [past for past in found if judge(past)], place
+            return [due for past in found if (due := judge(past))], place
 
         return await self._engine.in_pool(judged)
 
-    async def expire(self, bucket: Bucket, doomed: Sequence[Past]) -> int | None:
-        """Delete what is current as ``delete`` does, in the name of the bucket's owner; take
-        earlier versions and delete markers out for good. Only what is still as it was judged.
+    async def expire(self, bucket: Bucket, due: Sequence[Due]) -> int | None:
+        """Give objects another storage class; delete what is current as ``delete`` does, in the
+        name of the bucket's owner; take earlier versions and delete markers out for good. Only
+        what is still as it was judged.
 
         Returns how many; ``None`` when the bucket itself has changed, and nothing was done.
         """
-        return await self._engine.submit(Expire(bucket, doomed, self._clock()))
+        return await self._engine.submit(Expire(bucket, due, self._clock()))
 
     async def rename(self, source: Entry, key: bytes, *, expect: Expect = ANYTHING) -> Entry:
         """Give ``source`` another key of its bucket, in place of what was there.

@@ -8,12 +8,14 @@ from dataclasses import replace
 from datetime import datetime, time
 
 from gateway.compat import AWS, Compat
-from gateway.errors import InvalidArgument, InvalidRequest, MalformedXML, S3NotImplemented
+from gateway.errors import InvalidArgument, InvalidRequest, MalformedXML
 from gateway.lifecycle.configuration import (
     LifecycleExpiration,
     LifecycleRule,
     LifecycleRuleAndOperator,
     NoncurrentVersionExpiration,
+    NoncurrentVersionTransition,
+    TransitionStorageClass,
     wants,
 )
 from gateway.naming import key_bytes
@@ -23,14 +25,15 @@ MAX_ID = 255
 MAX_RETAINED = 100
 MAX_PREFIX_BYTES = 1024
 _MIDNIGHT = time(0)
+_DAYS_WARM = 30
+_AFTER_A_WHILE = frozenset({TransitionStorageClass.STANDARD_IA, TransitionStorageClass.ONEZONE_IA})
 
 
 def checked(rules: tuple[LifecycleRule, ...], differences: Compat = AWS) -> list[LifecycleRule]:
     """The rules, each with an ID.
 
     Raises ``MalformedXML`` (no rule, too many, what no schema allows), ``InvalidArgument`` and
-    ``InvalidRequest`` (values that AWS refuses), ``S3NotImplemented`` (transitions: there is one
-    tier). https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html
+    ``InvalidRequest`` (values that AWS refuses). https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketLifecycleConfiguration.html
     """
     if not 0 < len(rules) <= MAX_RULES:
         raise MalformedXML
@@ -67,7 +70,8 @@ def _check(rule: LifecycleRule, differences: Compat) -> None:
             abort.days_after_initiation, "DaysAfterInitiation", "AbortIncompleteMultipartUpload"
         )
     _check_transitions(rule)
-    if rule.expiration is None and earlier is None and abort is None:
+    moves = rule.transitions or rule.noncurrent_version_transitions
+    if rule.expiration is None and earlier is None and abort is None and not moves:
         raise InvalidRequest("At least one action needs to be specified in a rule")
 
 
@@ -122,25 +126,63 @@ def _check_expiration(expiration: LifecycleExpiration) -> None:
 
 
 def _check_noncurrent(expiration: NoncurrentVersionExpiration) -> None:
-    days, retained = expiration.noncurrent_days, expiration.newer_noncurrent_versions
-    if days is None:
+    if expiration.noncurrent_days is None:
         raise MalformedXML
-    _positive(days, "NoncurrentDays", "NoncurrentVersionExpiration")
+    _positive(expiration.noncurrent_days, "NoncurrentDays", "NoncurrentVersionExpiration")
+    _check_retained(expiration)
+
+
+def _check_retained(action: NoncurrentVersionExpiration | NoncurrentVersionTransition) -> None:
+    retained = action.newer_noncurrent_versions
     if retained is not None and not 0 < retained <= MAX_RETAINED:
         raise _argument(
-            "'NewerNoncurrentVersions' for NoncurrentVersionExpiration action must be a positive "
+            f"'NewerNoncurrentVersions' for {type(action).__name__} action must be a positive "
             f"integer less than or equal to {MAX_RETAINED}",
             "NewerNoncurrentVersions",
         )
 
 
 def _check_transitions(rule: LifecycleRule) -> None:
-    for transition in rule.transitions:
-        if transition.date is not None:
-            _check_date(transition.date)
-    if rule.transitions or rule.noncurrent_version_transitions:
-        raise S3NotImplemented(
-            "There is one tier of storage: lifecycle rules cannot move objects to another class."
+    expiration = rule.expiration or LifecycleExpiration()
+    for move in rule.transitions:
+        if move.storage_class is None or _count(move.date, move.days) != 1:
+            raise MalformedXML
+        if move.date is not None:
+            _check_date(move.date)
+        if (move.date and expiration.days) or (move.days is not None and expiration.date):
+            raise InvalidRequest(
+                "Found mixed 'Date' and 'Days' based Expiration and Transition actions in lifecycle"
+                " rule"
+            )
+        _check_days(move.days, expiration.days, move.storage_class, "Days")
+    gone = rule.noncurrent_version_expiration or NoncurrentVersionExpiration()
+    for later in rule.noncurrent_version_transitions:
+        if later.storage_class is None or later.noncurrent_days is None:
+            raise MalformedXML
+        _check_retained(later)
+        days = (later.noncurrent_days, gone.noncurrent_days)
+        _check_days(*days, later.storage_class, "NoncurrentDays")
+    for moves in (rule.transitions, rule.noncurrent_version_transitions):
+        if len({move.storage_class for move in moves}) < len(moves):
+            raise InvalidRequest("'StorageClass' must be different for 'Transition' actions")
+
+
+def _check_days(
+    days: int | None, end: int | None, storage_class: TransitionStorageClass, name: str
+) -> None:
+    if days is None:
+        return
+    if days < _DAYS_WARM and storage_class in _AFTER_A_WHILE:
+        raise _argument(
+            f"'{name}' in Transition action must be greater than or equal to {_DAYS_WARM} for "
+            f"storageClass '{storage_class}'",
+            name,
+        )
+    if end is not None and end <= days:
+        raise _argument(
+            f"'{name}' in the Expiration action must be greater than '{name}' in the Transition "
+            "action",
+            name,
         )
 
 

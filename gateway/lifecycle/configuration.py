@@ -74,19 +74,33 @@ class AbortIncompleteMultipartUpload(Shape):
     days_after_initiation: int | None = None
 
 
+class TransitionStorageClass(StrEnum):
+    """From warm to cold: a rule only ever moves an object on.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-transition-general-considerations.html
+    """
+
+    STANDARD_IA = "STANDARD_IA"
+    INTELLIGENT_TIERING = "INTELLIGENT_TIERING"
+    ONEZONE_IA = "ONEZONE_IA"
+    GLACIER_IR = "GLACIER_IR"
+    GLACIER = "GLACIER"
+    DEEP_ARCHIVE = "DEEP_ARCHIVE"
+
+
 class Transition(Shape):
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_Transition.html"""
 
     date: datetime | None = None
     days: int | None = None
-    storage_class: str | None = None
+    storage_class: TransitionStorageClass | None = None
 
 
 class NoncurrentVersionTransition(Shape):
     """https://docs.aws.amazon.com/AmazonS3/latest/API/API_NoncurrentVersionTransition.html"""
 
     noncurrent_days: int | None = None
-    storage_class: str | None = None
+    storage_class: TransitionStorageClass | None = None
     newer_noncurrent_versions: int | None = None
 
 

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.lifecycle.configuration import CONFIG
-from gateway.lifecycle.rules import Rule, doomed, due, prefixes, rules
+from gateway.lifecycle.rules import Rule, due, fate, prefixes, rules
 from store.history import Place
 from store.progress import Progress
 from store.records import Bucket, Upload
@@ -68,7 +68,9 @@ class Sweep:
                 await asyncio.sleep(pause_seconds)
 
     async def round(self, *, now: int | None = None) -> int:
-        """Go on with the round that was left, or begin one; how much went. As if it were ``now``.
+        """Go on with the round that was left, or begin one, as if it were ``now``.
+
+        Returns how many versions and uploads it has ended or moved.
 
         Raises ``StoreError``, ``OSError``; the next call goes on where this one was.
         """
@@ -81,7 +83,7 @@ class Sweep:
                 gone += await self._abort(bucket, now)
         self._write(Noted(finished=wall_clock()))
         if gone:
-            log.info("lifecycle rules have ended %d versions and uploads", gone)
+            log.info("lifecycle rules were carried out on %d versions and uploads", gone)
         return gone
 
     async def _expire(self, bucket: Bucket, place: Place | None, now: int | None) -> int:
@@ -91,12 +93,12 @@ class Sweep:
             while more and (current := self._still(bucket)):
                 began = time.monotonic()
                 judge = partial(
-                    doomed, rules(current.config), now=now or wall_clock(), day_ms=self._day_ms
+                    fate, rules(current.config), now=now or wall_clock(), day_ms=self._day_ms
                 )
-                past, after = await self._store.doomed(
+                found, after = await self._store.due(
                     current, judge, prefix=prefix, after=place, limit=VERSIONS
                 )
-                ended = await self._store.expire(current, past) if past else 0
+                ended = await self._store.expire(current, found) if found else 0
                 if ended is None:
                     continue  # judged by rules that are not the bucket's any more
                 gone += ended

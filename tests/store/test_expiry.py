@@ -5,9 +5,9 @@ import itertools
 import pytest
 from storing import Clock, audit, content, dump, make_bucket, noise, opened, put, replayed
 
-from store.history import Past, Place
+from store.history import Due, Past, Place
 from store.progress import Progress
-from store.records import ENABLED, SUSPENDED, Attributes, Deletion
+from store.records import ENABLED, SUSPENDED, Attributes, Deletion, Lock, ObjectLock
 
 
 @pytest.fixture
@@ -32,17 +32,19 @@ async def bucket(store):
     return store.bucket(made.name)
 
 
-async def everything(store, bucket, *, prefix=b"", limit=1000) -> list[Past]:
+async def pasts(store, bucket, *, prefix=b"", limit=1000) -> list[Past]:
     found: list[Past] = []
     place: Place | None = None
     while True:
-        page, place = await store.doomed(
-            bucket, lambda _: True, prefix=prefix, after=place, limit=limit
-        )
+        page, place = await store.due(bucket, Due, prefix=prefix, after=place, limit=limit)
         assert len(page) <= limit
-        found += page
+        found += [due.past for due in page]
         if place is None:
             return found
+
+
+async def everything(store, bucket) -> list[Due]:
+    return [Due(past) for past in await pasts(store, bucket)]
 
 
 async def history(store, bucket):
@@ -62,7 +64,7 @@ async def history(store, bucket):
 async def test_pages_of_any_size_tell_the_same_of_each_version(store, bucket, limit):
     await history(store, bucket)
 
-    found = await everything(store, bucket, limit=limit)
+    found = await pasts(store, bucket, limit=limit)
 
     assert [
         (past.version.key, past.replaced is None, past.newer, past.alone) for past in found
@@ -86,7 +88,7 @@ async def test_pages_of_any_size_tell_the_same_of_each_version(store, bucket, li
 async def test_a_prefix_is_all_that_is_looked_at(store, bucket, prefix, count, limit):
     await history(store, bucket)
 
-    found = await everything(store, bucket, prefix=prefix, limit=limit)
+    found = await pasts(store, bucket, prefix=prefix, limit=limit)
 
     assert len(found) == count
     assert all(past.version.key.startswith(prefix) for past in found)
@@ -120,9 +122,41 @@ async def test_earlier_versions_go_for_good(store, bucket):
         last = await put(store, bucket, b"k", noise(n, 10))
     found = await everything(store, bucket)
 
-    assert await store.expire(bucket, [past for past in found if past.replaced]) == 2
+    assert await store.expire(bucket, [due for due in found if due.past.replaced]) == 2
 
     assert [each.version for each in store.list_versions(bucket).versions] == [last.version]
+
+
+async def test_current_and_earlier_objects_change_their_class_and_nothing_else(store, bucket):
+    earlier = await put(store, bucket, b"k", noise(1, 10), attributes=Attributes(tags={"a": "b"}))
+    current = await put(store, bucket, b"k", noise(2, 10))
+    await store.delete(bucket, [b"marked"])
+    due = [Due(past, "GLACIER") for past in await pasts(store, bucket)]
+
+    assert await store.expire(bucket, due) == 2
+
+    for was in (earlier, current):
+        now = store.version(bucket, b"k", was.version)
+        assert now.attributes.headers == {"x-amz-storage-class": "GLACIER"}
+        assert now.attributes.tags == was.attributes.tags
+        assert (now.modified, now.cid, now.owner) == (was.modified, was.cid, was.owner)
+    assert await store.expire(bucket, due) == 0  # they are others now
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [Lock(hold=True), Lock(retain_until=1 << 50), Lock(retain_until=1 << 50, compliance=True)],
+)
+async def test_what_is_locked_never_goes(store, bucket, lock):
+    await store.set_bucket_lock(bucket, ObjectLock())
+    kept = await put(store, bucket, b"k", noise(1, 10), attributes=Attributes(lock=lock))
+    await put(store, bucket, b"k", noise(2, 10))
+    bucket = store.bucket(bucket.name)
+    _, earlier = await everything(store, bucket)
+
+    assert await store.expire(bucket, [earlier]) == 0
+
+    assert store.version(bucket, b"k", kept.version)
 
 
 async def test_a_marker_goes_when_it_hides_nothing(store, bucket):

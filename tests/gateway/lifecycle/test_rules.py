@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.compat import NAMED
-from gateway.errors import InvalidArgument, InvalidRequest, MalformedXML, S3NotImplemented
+from gateway.errors import InvalidArgument, InvalidRequest, MalformedXML
 from gateway.lifecycle import rules as lifecycle
 from gateway.lifecycle.checks import checked
 from gateway.lifecycle.configuration import (
@@ -25,11 +26,12 @@ from gateway.lifecycle.configuration import (
     SmallestToMove,
     Tag,
     Transition,
+    TransitionStorageClass,
 )
-from gateway.lifecycle.rules import DAY_MS, abortion, doomed, due, expiration, prefixes, rules
+from gateway.lifecycle.rules import DAY_MS, abortion, due, expiration, fate, prefixes, rules
 from gateway.wire.kept import keep
-from store.history import Past
-from store.records import Attributes, DeleteMarker, Entry
+from store.history import Due, Past
+from store.records import Attributes, DeleteMarker, Entry, Lock
 
 AB, CD = Tag(key="a", value="b"), Tag(key="c", value="d")
 DAY = LifecycleExpiration(days=1)
@@ -57,6 +59,19 @@ def both(**said) -> LifecycleRuleFilter:
     return LifecycleRuleFilter(conjunction=LifecycleRuleAndOperator(**said))
 
 
+ARCHIVE, WARM = TransitionStorageClass.GLACIER, TransitionStorageClass.STANDARD_IA
+
+
+def archived(**said) -> Transition:
+    return Transition(storage_class=ARCHIVE, **said)
+
+
+def set_aside(days: int = 1, newer: int | None = None) -> NoncurrentVersionTransition:
+    return NoncurrentVersionTransition(
+        noncurrent_days=days, storage_class=ARCHIVE, newer_noncurrent_versions=newer
+    )
+
+
 def documents(*each: LifecycleRule) -> dict[str, bytes]:
     kept = KeptConfiguration(rules=tuple(checked(each)), smallest_to_move=SmallestToMove.ALL_128K)
     return {CONFIG: keep(kept)}
@@ -76,6 +91,11 @@ def documents(*each: LifecycleRule) -> dict[str, bytes]:
         rule(where(object_size_greater_than=0), noncurrent_version_expiration=EARLIER),
         rule(both(prefix="a", tags=(AB, CD), object_size_less_than=5), expiration=DAY),
         rule(id="x" * 255, expiration=DAY, status=RuleStatus.DISABLED),
+        rule(transitions=(archived(days=0),), expiration=DAY),
+        rule(
+            transitions=(Transition(days=30, storage_class=WARM), archived(days=60)),
+            noncurrent_version_transitions=(set_aside(newer=100),),
+        ),
         rule(
             noncurrent_version_expiration=NoncurrentVersionExpiration(
                 noncurrent_days=1, newer_noncurrent_versions=100
@@ -142,17 +162,30 @@ MIXED = where(prefix="a", tag=AB)
             InvalidRequest,
         ),
         ((rule(MIXED, expiration=DAY),), MalformedXML),
+        ((rule(transitions=(Transition(days=1),)),), MalformedXML),
+        ((rule(transitions=(Transition(storage_class=ARCHIVE),)),), MalformedXML),
+        ((rule(transitions=(archived(days=1, date=NEW_YEAR),)),), MalformedXML),
+        ((rule(transitions=(archived(date=NEW_YEAR.replace(minute=1)),)),), InvalidArgument),
+        ((rule(transitions=(archived(days=1),), expiration=DAY),), InvalidArgument),
+        ((rule(transitions=(archived(date=NEW_YEAR),), expiration=DAY),), InvalidRequest),
+        ((rule(transitions=(archived(days=1), archived(days=2))),), InvalidRequest),
         (
-            (rule(transitions=(Transition(days=1, storage_class="GLACIER"),), expiration=DAY),),
-            S3NotImplemented,
-        ),
-        (
-            (rule(transitions=(Transition(date=NEW_YEAR.replace(minute=1)),)),),
+            (rule(transitions=(Transition(days=29, storage_class=WARM),)),),
             InvalidArgument,
         ),
         (
             (rule(noncurrent_version_transitions=(NoncurrentVersionTransition(),)),),
-            S3NotImplemented,
+            MalformedXML,
+        ),
+        ((rule(noncurrent_version_transitions=(set_aside(newer=101),)),), InvalidArgument),
+        (
+            (
+                rule(
+                    noncurrent_version_transitions=(set_aside(),),
+                    noncurrent_version_expiration=EARLIER,
+                ),
+            ),
+            InvalidArgument,
         ),
     ],
 )
@@ -252,7 +285,7 @@ def last_moment(said: LifecycleRule, what: Past) -> int | None:
     compiled = rules(documents(said))
     days = [MIDNIGHT + n * DAY_MS for n in range(-2, 5)]
     times = sorted(at + more for at in days for more in (-1, 0))
-    return next((now for now in times if doomed(compiled, what, now)), None)
+    return next((now for now in times if fate(compiled, what, now) == Due(what)), None)
 
 
 RETAINED = NoncurrentVersionExpiration(noncurrent_days=1, newer_noncurrent_versions=2)
@@ -294,6 +327,85 @@ NOW = MIDNIGHT - 2 * DAY_MS - 1
 )
 def test_each_action_has_its_time(said, what, when):
     assert last_moment(said, what) == when
+
+
+def test_an_earlier_version_that_is_locked_stays():
+    compiled = rules(documents(rule(noncurrent_version_expiration=EARLIER)))
+    locked = replace_lock(entry(), Lock(retain_until=NOON + 9 * DAY_MS))
+
+    assert fate(compiled, past(locked, replaced=NOON), NOON + 8 * DAY_MS) is None
+    assert fate(compiled, past(locked, replaced=NOON), NOON + 10 * DAY_MS)
+    hidden = rules(documents(rule(expiration=DAY)))
+    assert fate(hidden, past(locked), NOON + 8 * DAY_MS)  # a delete marker harms nobody
+
+
+def replace_lock(what: Entry, lock: Lock) -> Entry:
+    return msgspec.structs.replace(what, attributes=Attributes(lock=lock))
+
+
+LARGE = where(object_size_greater_than=0)
+NEXT = MIDNIGHT + DAY_MS
+
+
+@pytest.mark.parametrize(
+    ("said", "what", "moved"),
+    [
+        (rule(LARGE, transitions=(archived(days=1),)), past(), "GLACIER"),
+        (rule(LARGE, transitions=(archived(days=0),)), past(), "GLACIER"),
+        (rule(LARGE, transitions=(archived(days=2),)), past(), None),
+        (rule(LARGE, transitions=(archived(date=TODAY.date),)), past(), "GLACIER"),
+        (rule(LARGE, transitions=(archived(days=1),)), past(replaced=NOON), None),
+        (rule(LARGE, transitions=(archived(days=1),)), past(marker(), alone=True), None),
+        (rule(where(prefix="b"), transitions=(archived(days=1),)), past(), None),
+        (rule(LARGE, noncurrent_version_transitions=(set_aside(),)), past(), None),
+        (
+            rule(LARGE, noncurrent_version_transitions=(set_aside(),)),
+            past(replaced=NOON),
+            "GLACIER",
+        ),
+        (
+            rule(LARGE, noncurrent_version_transitions=(set_aside(newer=1),)),
+            past(replaced=NOON),
+            None,
+        ),
+        (
+            rule(
+                LARGE,
+                transitions=(
+                    archived(days=1),
+                    Transition(days=0, storage_class=TransitionStorageClass.GLACIER_IR),
+                ),
+            ),
+            past(),
+            "GLACIER",
+        ),
+        (rule(transitions=(archived(days=1),)), past(), None),
+        (rule(transitions=(archived(days=1),)), past(entry(size=128 * 1024)), "GLACIER"),
+    ],
+)
+def test_objects_move_to_the_coldest_class_that_is_due(said, what, moved):
+    found = fate(rules(documents(said)), what, NEXT)
+
+    assert found == (Due(what, moved) if moved else None)
+
+
+def test_archives_take_small_objects_where_the_bucket_says_so():
+    said = rule(transitions=(archived(days=1),))
+    kept = KeptConfiguration(rules=(said,), smallest_to_move=SmallestToMove.VARIES)
+
+    assert fate(rules({CONFIG: keep(kept)}), past(), NEXT)
+
+
+@pytest.mark.parametrize(
+    ("storage_class", "moves"),
+    [("STANDARD_IA", True), ("GLACIER", False), ("DEEP_ARCHIVE", False), ("SNOW", True)],
+)
+def test_nothing_moves_back(storage_class, moves):
+    kept = Attributes(headers={"x-amz-storage-class": storage_class})
+    was = msgspec.structs.replace(entry(), attributes=kept)
+    compiled = rules(documents(rule(LARGE, transitions=(archived(days=1),))))
+
+    assert bool(fate(compiled, past(was), NEXT)) is moves
 
 
 # --- what answers say of it -----------------------------------------------------------------------

@@ -6,11 +6,25 @@ import pytest
 from storing import PLAIN, Clock, audit, make_bucket, noise, opened, put
 
 from gateway.lifecycle import sweeping
-from gateway.lifecycle.configuration import CONFIG, LifecycleExpiration
+from gateway.lifecycle.configuration import (
+    CONFIG,
+    LifecycleExpiration,
+    Transition,
+    TransitionStorageClass,
+)
 from gateway.lifecycle.sweeping import Sweep
 from store.progress import Progress
 from store.records import ENABLED, Attributes
-from tests.gateway.lifecycle.test_rules import ABORT, DAY, EARLIER, MARKERS, documents, rule
+from tests.gateway.lifecycle.test_rules import (
+    AB,
+    ABORT,
+    DAY,
+    EARLIER,
+    MARKERS,
+    documents,
+    rule,
+    where,
+)
 
 DAY_MS = 1000
 
@@ -129,12 +143,12 @@ async def test_a_round_that_was_stopped_goes_on_where_it_was(
         await put(store, second, b"%d" % n, b"x")
     expire, steps = store.expire, 0
 
-    async def stopped(bucket, doomed):
+    async def stopped(bucket, due):
         nonlocal steps
         steps += 1
         if steps == 5:
             raise Stopped
-        return await expire(bucket, doomed)
+        return await expire(bucket, due)
 
     later = clock.now + 2 * DAY_MS
     monkeypatch.setattr(store, "expire", stopped)
@@ -163,14 +177,14 @@ async def test_progress_that_cannot_be_read_is_none(store, directory, clock):
 async def test_new_rules_hold_from_the_next_step_on(store, sweep, clock, monkeypatch):
     bucket = await configured(store, rule(expiration=DAY))
     await put(store, bucket, b"k", b"x")
-    doomed, other = store.doomed, documents(rule(prefix="other", expiration=DAY))[CONFIG]
+    due, other = store.due, documents(rule(prefix="other", expiration=DAY))[CONFIG]
 
     async def changed(*asked, **more):
-        found = await doomed(*asked, **more)
+        found = await due(*asked, **more)
         await store.set_bucket_config(bucket, CONFIG, other)
         return found
 
-    monkeypatch.setattr(store, "doomed", changed)
+    monkeypatch.setattr(store, "due", changed)
 
     assert await sweep.round(now=clock.now + DAY_MS) == 0
     assert keys(store, bucket) == [b"k"]
@@ -190,9 +204,21 @@ async def test_a_bucket_that_goes_meanwhile_is_passed_over(store, sweep, clock, 
     assert await sweep.round(now=clock.now + DAY_MS) == 0
 
 
-async def test_tags_are_judged(store, sweep, clock):
-    from tests.gateway.lifecycle.test_rules import AB, where
+async def test_objects_move_to_another_class_and_go_in_the_end(store, sweep, clock):
+    moves = (Transition(days=1, storage_class=TransitionStorageClass.GLACIER),)
+    large = where(object_size_greater_than=1)
+    both = rule(large, transitions=moves, expiration=LifecycleExpiration(days=2))
+    bucket = await configured(store, both)
+    await put(store, bucket, b"k", b"xx")
 
+    assert await sweep.round(now=clock.now + DAY_MS) == 1
+    assert store.entry(bucket, b"k").attributes.headers == {"x-amz-storage-class": "GLACIER"}
+    assert await sweep.round(now=clock.now + DAY_MS) == 0
+    assert await sweep.round(now=clock.now + 2 * DAY_MS) == 1
+    assert keys(store, bucket) == []
+
+
+async def test_tags_are_judged(store, sweep, clock):
     bucket = await configured(store, rule(where(tag=AB), expiration=DAY))
     await put(store, bucket, b"tagged", b"x", attributes=Attributes(tags={"a": "b"}))
     await put(store, bucket, b"plain", b"x")

@@ -31,6 +31,13 @@ RULES = [
         "Filter": {"Prefix": "c/"},
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 2},
         "Expiration": {"Date": datetime(2040, 1, 1, tzinfo=UTC)},
+        "Transitions": [
+            {"Date": datetime(2039, 1, 1, tzinfo=UTC), "StorageClass": "STANDARD_IA"},
+            {"Date": datetime(2039, 7, 1, tzinfo=UTC), "StorageClass": "GLACIER"},
+        ],
+        "NoncurrentVersionTransitions": [
+            {"NoncurrentDays": 3, "StorageClass": "GLACIER", "NewerNoncurrentVersions": 2}
+        ],
     },
 ]
 
@@ -101,7 +108,7 @@ def test_they_are_the_owners_alone(new_bucket, stranger, anonymous):
         ({"Expiration": {"Date": datetime(2040, 1, 1, 5, tzinfo=UTC)}}, "InvalidArgument"),
         ({"ID": "x" * 256}, "InvalidArgument"),
         ({"Prefix": "both"}, "MalformedXML"),
-        ({"Transitions": [{"Days": 1, "StorageClass": "GLACIER"}]}, "NotImplemented"),
+        ({"Transitions": [{"Days": 1, "StorageClass": "COLD"}]}, "MalformedXML"),
     ],
 )
 def test_bad_rules_are_refused_and_change_nothing(changed, code, bucket, s3):
