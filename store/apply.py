@@ -16,6 +16,7 @@ from store.changes import (
     CompleteUpload,
     DropBucket,
     DropEntry,
+    DropMessages,
     DropSegment,
     DropTrash,
     DropUpload,
@@ -27,6 +28,7 @@ from store.changes import (
     PutBucket,
     PutEntry,
     PutMarker,
+    PutMessage,
     PutPart,
     PutUpload,
     SealSegment,
@@ -342,6 +344,21 @@ def trash(db: apsw.Connection, extents: tuple[Extent, ...], *, freed: int) -> No
     )
 
 
+# --- messages ----------------------------------------------------------------------------------
+
+
+def _put_message(db: apsw.Connection, lsn: int, c: PutMessage) -> None:
+    ((last,),) = every(db, "SELECT max(number) FROM message WHERE queue = ?", (c.queue,))
+    row = (c.queue, (last or 0) + 1, c.body)
+    db.execute(
+        "INSERT INTO message (queue, number, body, crc) VALUES (?, ?, ?, ?)", (*row, row_crc(row))
+    )
+
+
+def _drop_messages(db: apsw.Connection, lsn: int, c: DropMessages) -> None:
+    db.execute("DELETE FROM message WHERE queue = ? AND number <= ?", (c.queue, c.last))
+
+
 _VERBS: dict[type[Any], Callable[[apsw.Connection, int, Any], None]] = {
     PutBucket: _put_bucket,
     SetBucketAcl: _set_bucket_acl,
@@ -362,4 +379,6 @@ _VERBS: dict[type[Any], Callable[[apsw.Connection, int, Any], None]] = {
     PutMarker: _put_marker,
     DropVersion: _drop_version,
     SetBucketLock: _set_bucket_lock,
+    PutMessage: _put_message,
+    DropMessages: _drop_messages,
 }

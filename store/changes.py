@@ -183,6 +183,20 @@ class SetBucketLock(Struct, frozen=True, array_like=True, tag="SetBucketLock"):
     lock: ObjectLock
 
 
+class PutMessage(Struct, frozen=True, array_like=True, tag="PutMessage"):
+    """A message about the changes before it goes to the end of a queue."""
+
+    queue: str
+    body: bytes
+
+
+class DropMessages(Struct, frozen=True, array_like=True, tag="DropMessages"):
+    """The messages of a queue up to a number have been delivered."""
+
+    queue: str
+    last: int
+
+
 Change = (
     PutBucket
     | SetBucketAcl
@@ -203,6 +217,8 @@ Change = (
     | PutMarker
     | DropVersion
     | SetBucketLock
+    | PutMessage
+    | DropMessages
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -23,6 +24,7 @@ from store.errors import Damaged
 from store.failpoints import hit
 from store.inflight import InFlight
 from store.ledger import Ledger
+from store.messages import Announce
 from store.reader import Reader
 from store.records import Body, Extent, Staged
 from store.segments import Segments
@@ -45,6 +47,7 @@ class Engine:
         """Raises ``Unavailable``."""
         self._settings = settings
         self._worker = worker
+        self._announce: Announce | None = None
         self._active: int | None = None
         self._full: int | None = None
         self.db = open_reader(directory / FILE)
@@ -67,6 +70,15 @@ class Engine:
             raise
         if worker == 0:
             self.collector.start(clock, self._chores.look)
+
+    def announcing(self, announce: Announce) -> "Engine":
+        """The same, for commits that are announced. Not to be closed.
+
+        Shallow: all that changes in an engine is changed by callbacks of the one it was made from.
+        """
+        other = copy(self)
+        other._announce = announce
+        return other
 
     def close(self) -> None:
         """Blocks until all that was submitted is done."""
@@ -150,6 +162,8 @@ class Engine:
 
         Raises ``ValueError`` when that was done before: its bytes may be live by now.
         """
+        if self._announce is not None:
+            commit.announce = self._announce
         if staged is None or not staged.extents:
             return await self._committer.submit(commit)
         token = self._in_flight.release(staged)

@@ -33,6 +33,7 @@ def check(db: apsw.Connection, *, fast: bool) -> Found:
     yield from _parts(db, owned)
     yield from owned.orphans()
     yield from _uploads(db)
+    yield from _messages(db)
 
 
 # --- entries -----------------------------------------------------------------------------------
@@ -170,6 +171,17 @@ def _uploads(db: apsw.Connection) -> Found:
     scan = "SELECT u.id FROM upload u LEFT JOIN bucket b ON b.id = u.bucket WHERE b.id IS NULL"
     for (upload,) in db.execute(scan):
         yield "upload", f"upload {upload} is in no bucket", 0
+
+
+def _messages(db: apsw.Connection) -> Found:
+    before = ("", 0)
+    for queue, number, body, crc in db.execute("SELECT * FROM message ORDER BY queue, number"):
+        where = f"message {number} of queue {queue}"
+        if row_crc((queue, number, body)) != crc:
+            yield "message-checksum", where, 0
+        if before[0] == queue and number != before[1] + 1:
+            yield "message-order", f"{where} does not follow on {before[1]}", 0
+        before = (queue, number)
 
 
 class _Owned:

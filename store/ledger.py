@@ -11,7 +11,7 @@ from typing import Any
 
 import apsw
 
-from store import changes, database, outbox
+from store import changes, database, messages, outbox
 from store.errors import JournalMismatch, StoreError, Unavailable
 from store.failpoints import hit
 from store.journal import Journal, Tail
@@ -154,8 +154,11 @@ class _CommitFailedError(Exception):
 def _decide(commit: Commit[Any], transaction: Transaction) -> Outcome:
     before = transaction.lsn
     try:
-        return Outcome(value=commit.decide(transaction))
+        outcome = Outcome(value=commit.decide(transaction))
     except StoreError as error:
         if transaction.lsn != before:
             raise
         return Outcome(error=error)
+    if commit.announce is not None and transaction.lsn != before:
+        messages.announce(transaction, before, commit.announce)
+    return outcome

@@ -115,6 +115,15 @@ def _object_lock(db: "Database") -> None:
     db.execute("ALTER TABLE bucket ADD COLUMN lock TEXT NOT NULL DEFAULT ''")
 
 
+def _messages(db: "Database") -> None:
+    """Messages about changes that wait to be delivered (``store.messages``)."""
+    db.execute(
+        """CREATE TABLE message (queue TEXT NOT NULL, number INTEGER NOT NULL,
+           body BLOB NOT NULL, crc INTEGER NOT NULL, PRIMARY KEY (queue, number))
+           WITHOUT ROWID"""
+    )
+
+
 STEPS: tuple[Callable[["Database"], None], ...] = (
     _names,
     _space,
@@ -122,6 +131,7 @@ STEPS: tuple[Callable[["Database"], None], ...] = (
     _state,
     _versions,
     _object_lock,
+    _messages,
 )
 """Never edited once released; a change of schema is one more step at the end."""
 

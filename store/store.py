@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from store import commits, joining, listing, multipart, names, stats, uploads
+from store.announcing import Announcing
 from store.buckets import Buckets
 from store.commits import ANYTHING
 from store.database import FILE
@@ -51,7 +52,7 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Store(Buckets, Versioned):
+class Store(Buckets, Versioned, Announcing):
     """One worker's door to the data directory, which ``store.prepare`` has made ready.
 
     Of the processes that store bytes at one time, each has a ``worker`` number of its own. One

@@ -1,5 +1,6 @@
 """What a verb hands to the committer, what it sees while it decides, and what comes back."""
 
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 import apsw
@@ -35,6 +36,8 @@ class Commit(Generic[T]):
     """Fresh bytes it names: synced before it, given back when it fails."""
     weight: int = 0
     """Inline bytes it carries."""
+    announce: Callable[[int, Sequence[Change]], Iterable[tuple[str, bytes]]] | None = None
+    """What is to be queued about its changes (``store.messages``)."""
 
     def decide(self, transaction: Transaction) -> T:
         """Check all conditions, then apply. Raises ``StoreError`` only when it applied nothing."""

@@ -116,6 +116,7 @@ async def content(store: Store, entry, start: int = 0, length: int | None = None
 TABLES = (
     *("bucket", "entry", "version", "body", "content", "extent"),
     *("trash", "segment", "upload", "part", "state"),
+    "message",
 )
 
 

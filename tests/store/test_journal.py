@@ -28,12 +28,14 @@ from storing import (
 from store import changes, database, journal, migrations, outbox, recovery
 from store.changes import (
     DropEntry,
+    DropMessages,
     DropVersion,
     Inline,
     Known,
     Placed,
     PutEntry,
     PutMarker,
+    PutMessage,
     SetBucketVersioning,
 )
 from store.errors import JournalMismatch
@@ -212,6 +214,8 @@ drops = st.one_of(
     st.builds(DropVersion, bucket=numbers, version=numbers, time=numbers),
     st.builds(PutMarker, bucket=numbers, modified=numbers),
     st.builds(SetBucketVersioning, bucket=numbers),
+    st.builds(DropMessages, last=numbers),
+    st.builds(PutMessage),
 )
 
 
