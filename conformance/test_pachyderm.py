@@ -35,7 +35,6 @@ REPLICATION = {
         | {"Destination": {"Bucket": ARN}}
     ],
 }
-NOTIFICATION = {"QueueConfigurations": [{"QueueArn": ARN, "Events": ["s3:ObjectCreated:*"]}]}
 LOCK = {"ObjectLockEnabled": "Enabled"}
 
 IMPLEMENTED = {
@@ -43,6 +42,7 @@ IMPLEMENTED = {
     "HTML form uploads",
     "encryption",
     "multipart uploads",
+    "notifications",
     "object copying",
     "payment requests",
     "policies",
@@ -74,12 +74,6 @@ BUCKET_CALLS = {
     "metrics": [
         ("put_bucket_metrics_configuration", {"Id": "i", "MetricsConfiguration": {"Id": "i"}}),
         ("delete_bucket_metrics_configuration", {"Id": "i"}),
-    ],
-    "notifications": [
-        (
-            "put_bucket_notification_configuration",
-            {"NotificationConfiguration": NOTIFICATION},
-        ),
     ],
     "object locks": [
         ("put_object_lock_configuration", {"ObjectLockConfiguration": LOCK}),

@@ -17,6 +17,7 @@ from store.unixfs import PROFILES
 
 CANNED_ACLS = ("private", "public-read", "public-read-write")
 _EMAIL = re.compile(r"[^=\s,]+@[^=\s,]+=[^=\s,]+")
+_WEBHOOK = re.compile(r"[A-Za-z0-9_-]+=https?://[!-~]+")
 _METADATA_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
@@ -67,6 +68,9 @@ class Config:
     )
     emails: tuple[str, ...] = row(
         (), "ADDRESS=KEY pairs: the access keys that grants by e-mail address mean"
+    )
+    webhooks: tuple[str, ...] = row(
+        (), "NAME=URL pairs: who can be told of events, as arn:s3gw:sqs::NAME:webhook"
     )
     block_public: bool = row(False, "ignore every public ACL and policy")
     content_hash_metadata: tuple[str, ...] = row(
@@ -170,6 +174,9 @@ class Config:
                 raise BadSetting(f"content_hash_metadata: {name!r} is no metadata name")
         for domain in set(self.base_domains) & set(self.website_domains):
             raise BadSetting(f"website_domains: {domain} is one of base_domains")
+        for pair in self.webhooks:
+            if not _WEBHOOK.fullmatch(pair):
+                raise BadSetting(f"webhooks: {pair!r} is not NAME=URL")
         for pair in self.emails:
             if not _EMAIL.fullmatch(pair):
                 raise BadSetting(f"emails: {pair!r} is not ADDRESS=KEY")
@@ -179,6 +186,11 @@ class Config:
             raise BadSetting("tls = auto makes a certificate; leave tls_cert and tls_key out")
         if not self.default_bucket_acl:
             object.__setattr__(self, "default_bucket_acl", _unsaid_acl(host))
+
+    @property
+    def webhook_urls(self) -> list[tuple[str, str]]:
+        """``webhooks``, by name."""
+        return [(name, url) for name, _, url in (each.partition("=") for each in self.webhooks)]
 
     @property
     def secure(self) -> bool:

@@ -27,6 +27,9 @@ from gateway.errors import (
     S3NotImplemented,
 )
 from gateway.health import HEALTH, health
+from gateway.notifications.announcing import announced
+from gateway.notifications.configuration import CONFIG as NOTIFICATION
+from gateway.notifications.event import Origin
 from gateway.operation import (
     Call,
     Operation,
@@ -232,10 +235,14 @@ async def _made(
 ) -> tuple[Response, Bucket | None]:
     """The answer by allow, parse, run, render; and the bucket it is about."""
     bucket, entry = _allow(gateway, operation, request, verified, now)
+    store = gateway.store
+    if bucket is not None and NOTIFICATION in bucket.config and request.method not in _READS:
+        origin = Origin(operation.name, verified.caller.id, request.peer, trace.request_id, now)
+        store = announced(store, bucket, origin, gateway.config)
     call = Call(
         caller=verified.caller,
         target=bucket,
-        store=gateway.store,
+        store=store,
         keys=gateway.keys,
         config=gateway.config,
         now=now,

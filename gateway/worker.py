@@ -21,6 +21,7 @@ import uvloop
 from gateway import app, logs, tls
 from gateway.config import BadSetting, Config
 from gateway.lifecycle.sweeping import Sweep
+from gateway.notifications.delivery import Delivery
 from keys.access_key import AccessKey
 from keys.errors import KeysError
 from keys.table import Table
@@ -97,6 +98,8 @@ async def _serve(work: Work, sock: socket) -> None:
         context = tls.server_context(*work.certificate) if work.certificate else None
         _reload_on_hangup(work, context)
         running = await app.start(config, store, keys, sock, context)
+        delivery = Delivery(store, dict(config.webhook_urls) if work.number == 0 else {})
+        delivery.start()
         gc.collect()
         gc.set_threshold(GC_THRESHOLD)
         gc.freeze()  # what start-up made stays: no collection walks it, no page of it is copied
@@ -106,6 +109,7 @@ async def _serve(work: Work, sock: socket) -> None:
         if sweeping is not None:
             sweeping.cancel()
         await running.stop(config.drain_seconds)
+        await delivery.stop()
     finally:
         await store.close()
         keys.close()

@@ -22,7 +22,6 @@ from gateway.operations.cors import delete_bucket_cors, get_bucket_cors, put_buc
 from gateway.operations.defaults import (
     get_bucket_accelerate_configuration,
     get_bucket_logging,
-    get_bucket_notification_configuration,
     get_bucket_request_payment,
     get_object_torrent,
     list_bucket_analytics_configurations,
@@ -48,6 +47,10 @@ from gateway.operations.multipart import (
     abort_multipart_upload,
     create_multipart_upload,
     upload_part,
+)
+from gateway.operations.notification import (
+    get_bucket_notification_configuration,
+    put_bucket_notification_configuration,
 )
 from gateway.operations.object import delete_object, get_object, head_object, put_object
 from gateway.operations.object_lock import (
@@ -146,6 +149,7 @@ OPERATIONS = Operations(
         operation("GET /{Bucket}?requestPayment", OWNER, get_bucket_request_payment),
         operation("GET /{Bucket}?accelerate", OWNER, get_bucket_accelerate_configuration),
         operation("GET /{Bucket}?logging", OWNER, get_bucket_logging),
+        operation("PUT /{Bucket}?notification", OWNER, put_bucket_notification_configuration),
         operation("GET /{Bucket}?notification", OWNER, get_bucket_notification_configuration),
         operation("PUT /{Bucket}?encryption", OWNER, put_bucket_encryption),
         operation("GET /{Bucket}?encryption", OWNER, get_bucket_encryption),

@@ -1,4 +1,4 @@
-"""Who pays; and what is so of every bucket: no acceleration, no log, no notification, empty lists.
+"""Who pays; and what is so of every bucket: no acceleration, no log, empty lists.
 
 To change the latter is NotImplemented.
 """
@@ -74,20 +74,6 @@ async def get_bucket_logging(call: Call, ask: Asks) -> GetBucketLoggingOutput:
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLogging.html
     """
     return GetBucketLoggingOutput()
-
-
-class GetBucketNotificationConfigurationOutput(Shape, root="NotificationConfiguration"):
-    """Empty: nobody is notified."""
-
-
-async def get_bucket_notification_configuration(
-    call: Call, ask: Asks
-) -> GetBucketNotificationConfigurationOutput:
-    """An empty document: nobody is notified.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketNotificationConfiguration.html
-    """
-    return GetBucketNotificationConfigurationOutput()
 
 
 class ListInput(Shape):

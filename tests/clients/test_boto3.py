@@ -375,6 +375,7 @@ CONFIGURATION = frozenset(
     {
         "cors",
         "defaults",
+        "notification",
         "ownership",
         "policy",
         "post",

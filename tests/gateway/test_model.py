@@ -39,6 +39,7 @@ SAME_REQUEST = {
     "GetBucketLifecycle": "GetBucketLifecycleConfiguration",
     "GetBucketNotification": "GetBucketNotificationConfiguration",
     "PutBucketLifecycle": "PutBucketLifecycleConfiguration",
+    "PutBucketNotification": "PutBucketNotificationConfiguration",
     "ListDirectoryBuckets": "ListBuckets",
 }
 """Operations no server can tell apart by the request: older names of the same one, and S3 Express,

@@ -56,7 +56,9 @@ async def test_what_waits_survives_a_restart_and_goes_on_in_order(directory):
         assert last.body.startswith(b"PutEntry c ")
 
 
-async def test_a_full_queue_takes_no_more_but_the_change_does_happen(directory, monkeypatch, caplog):
+async def test_a_full_queue_takes_no_more_but_the_change_does_happen(
+    directory, monkeypatch, caplog
+):
     monkeypatch.setattr(messages, "MOST_WAITING", 2)
     async with opened(directory) as store:
         bucket = await make_bucket(store)

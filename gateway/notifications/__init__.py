@@ -1,0 +1,1 @@
+"""Event notifications: what a bucket wants told, what is said, and how it gets to a webhook."""
