@@ -91,8 +91,7 @@ def _place(
     plain = target.isprintable() and " " not in target and "#" not in target
     if not plain and _UNPRINTABLE.search(target):
         raise InvalidURI
-    website = _is_website(host, base_domains, website_domains)
-    virtual = _bucket_of(host, website_domains if website else base_domains)
+    website, virtual = _site(host, base_domains, website_domains)
     if not path.startswith("/"):
         raise InvalidURI
     if virtual is not None:
@@ -104,6 +103,15 @@ def _place(
             raise InvalidBucketName(BucketName="")
     is_virtual = virtual is not None
     return Place(path, _query(query), bucket or None, checked_key(key or ""), is_virtual, website)
+
+
+@lru_cache(maxsize=1024)
+def _site(
+    host: str, base_domains: tuple[str, ...], website_domains: tuple[str, ...]
+) -> tuple[bool, str | None]:
+    """Whether it is a website's, and the bucket in it."""
+    website = _is_website(host, base_domains, website_domains)
+    return website, _bucket_of(host, website_domains if website else base_domains)
 
 
 def _is_website(host: str, base_domains: tuple[str, ...], domains: tuple[str, ...]) -> bool:

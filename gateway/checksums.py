@@ -54,7 +54,7 @@ def digest_name(algorithm: str) -> str:
 
 
 def encode(raw: bytes) -> str:
-    return base64.b64encode(raw).decode("ascii")
+    return binascii.b2a_base64(raw, newline=False).decode("ascii")
 
 
 def decode(algorithm: str, text: str) -> bytes:

@@ -10,7 +10,7 @@ from itertools import chain
 from msgspec import Struct
 
 from gateway import access, addressing, bucket_cors, bucket_payment, cors, naming, wire
-from gateway.auth.body import GuardedBody, guard
+from gateway.auth.body import guard
 from gateway.auth.form import read as read_form
 from gateway.auth.verify import Verified, verify
 from gateway.auth.verify_form import verify_form
@@ -262,7 +262,10 @@ async def _made(
     if wire.reads_document(operation.input):
         large = operation.name in LARGE_DOCUMENTS
         document = await verified.body.read(LARGE_DOCUMENT_BYTES if large else DOCUMENT_BYTES)
-    return await _run(operation, call, request, document, verified.body, trace), bucket
+    ask = wire.parse(operation.input, request, document=document, stream=verified.body)
+    if operation.slow:
+        return await _slow(operation, call, ask, trace), bucket
+    return wire.render(await operation.handler(call, ask), status=operation.status), bucket
 
 
 async def _website(
@@ -336,23 +339,13 @@ def _asked(
     return asks(operation.name, facts, owner=bucket.owner, missing=missing)
 
 
-async def _run(
-    operation: Operation,
-    call: Call,
-    request: Request,
-    document: bytes,
-    body: GuardedBody,
-    trace: Trace,
-) -> Response:
-    ask = wire.parse(operation.input, request, document=document, stream=body)
-    if not operation.slow:
-        return wire.render(await operation.handler(call, ask), status=operation.status)
+async def _slow(operation: Operation, call: Call, ask: Shape, trace: Trace) -> Response:
     task = asyncio.ensure_future(operation.handler(call, ask))
     await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
     if task.done():
         return wire.render(task.result(), status=operation.status)
     return Response(
-        200, [("content-type", "application/xml")], _patient(operation, request, task, trace)
+        200, [("content-type", "application/xml")], _patient(operation, call.request, task, trace)
     )
 
 

@@ -157,7 +157,7 @@ class Engine:
 
     # --- work ----------------------------------------------------------------------------------
 
-    async def submit(self, commit: Commit[T], staged: Staged | None = None) -> T:
+    def submit(self, commit: Commit[T], staged: Staged | None = None) -> "asyncio.Future[T]":
         """Have it committed. ``staged`` is handed over: it is named, or given back, by then.
 
         Raises ``ValueError`` when that was done before: its bytes may be live by now.
@@ -165,15 +165,14 @@ class Engine:
         if self._announce is not None:
             commit.announce = self._announce
         if staged is None or not staged.extents:
-            return await self._committer.submit(commit)
+            return self._committer.submit(commit)
         token = self._in_flight.release(staged)
         if token is None:
             raise ValueError("staged bytes are committed once")
         try:
-            waiter = self._committer.submit(commit)
+            return self._committer.submit(commit)
         finally:
             self._in_flight.end(token)
-        return await waiter
 
     async def in_pool(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run it in a hashing thread."""

@@ -85,8 +85,11 @@ async def _inline(data: bytes, body: Body, profile: Profile, pool: ThreadPoolExe
 
 
 def _hashed(data: bytes, wanted: frozenset[str], profile: Profile) -> Staged:
-    chunks = range(0, len(data) or 1, profile.chunk)
-    leaves = b"".join([leaf_digest(profile, data[at : at + profile.chunk]) for at in chunks])
+    if len(data) <= profile.chunk:
+        leaves = leaf_digest(profile, data)
+    else:
+        chunks = range(0, len(data), profile.chunk)
+        leaves = b"".join([leaf_digest(profile, data[at : at + profile.chunk]) for at in chunks])
     made = {"md5": digests.of("md5", data)}
     for name in wanted:
         same = name == "sha256" and profile.raw_leaves and len(data) <= profile.chunk

@@ -6,6 +6,7 @@ is done with an object is in the modules named after the operations.
 
 from dataclasses import field
 from datetime import datetime
+from operator import attrgetter
 from typing import Annotated, Any
 
 from gateway import checksums, conditions
@@ -56,8 +57,10 @@ _CONTENT_MEMBERS = (
     "content_type",
     "expires",
 )
+_CONTENT_HEADERS = [name.replace("_", "-") for name in _CONTENT_MEMBERS]
+_content = attrgetter(*_CONTENT_MEMBERS)
 _KEPT_MEMBERS = {
-    **{name.replace("_", "-"): name for name in _CONTENT_MEMBERS},
+    **dict(zip(_CONTENT_HEADERS, _CONTENT_MEMBERS, strict=True)),
     "x-amz-storage-class": "storage_class",
     "x-amz-website-redirect-location": "website_redirect_location",
 }
@@ -156,11 +159,8 @@ def attributes(said: Content, acl: Acl | None, config: Config) -> Attributes:
 
     Raises as ``placement`` and ``tags.in_header``, ``MetadataTooLarge``.
     """
-    headers = {
-        name.replace("_", "-"): value
-        for name in _CONTENT_MEMBERS
-        if (value := getattr(said, name)) is not None
-    }
+    values = zip(_CONTENT_HEADERS, _content(said), strict=True)
+    headers = {name: value for name, value in values if value is not None}
     # aws-chunked is how the body was sent, not what it is.
     if "content-encoding" in headers:
         encoding = content_encoding_without_chunked(headers.pop("content-encoding"))
