@@ -13,6 +13,7 @@ import signal
 import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from socket import socket
 
@@ -21,6 +22,7 @@ import uvloop
 from gateway import app, logs, tls
 from gateway.config import BadSetting, Config
 from gateway.lifecycle.sweeping import Sweep
+from gateway.notifications.announcing import expiring
 from gateway.notifications.delivery import Delivery
 from keys.access_key import AccessKey
 from keys.errors import KeysError
@@ -121,7 +123,12 @@ def _sweep(work: Work, store: Store) -> asyncio.Task[None] | None:
         return None
     config = work.config
     progress = Progress(config.data_dir, "lifecycle")
-    sweep = Sweep(store, progress, day_ms=int(config.lifecycle_day * 1000))
+    sweep = Sweep(
+        store,
+        progress,
+        day_ms=int(config.lifecycle_day * 1000),
+        telling=partial(expiring, store, config),
+    )
     return asyncio.create_task(sweep.run(config.lifecycle_seconds))
 
 

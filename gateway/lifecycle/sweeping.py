@@ -8,7 +8,7 @@ times as long. What the rules mean is ``rules``'s.
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import msgspec
@@ -46,12 +46,20 @@ class Sweep:
     """One round is ``round``; ``run`` makes rounds for ever."""
 
     def __init__(
-        self, store: Store, progress: Progress, *, day_ms: int, rest: float = REST
+        self,
+        store: Store,
+        progress: Progress,
+        *,
+        day_ms: int,
+        rest: float = REST,
+        telling: Callable[[Bucket], Store] | None = None,
     ) -> None:
+        """``telling``: the same store, that tells what is done in a bucket."""
         self._store = store
         self._progress = progress
         self._day_ms = day_ms
         self._rest = rest
+        self._telling = telling or (lambda _: store)
         self._noted_at = 0.0
 
     async def run(self, pause_seconds: float) -> None:
@@ -98,7 +106,7 @@ class Sweep:
                 found, after = await self._store.due(
                     current, judge, prefix=prefix, after=place, limit=VERSIONS
                 )
-                ended = await self._store.expire(current, found) if found else 0
+                ended = await self._telling(current).expire(current, found) if found else 0
                 if ended is None:
                     continue  # judged by rules that are not the bucket's any more
                 gone += ended

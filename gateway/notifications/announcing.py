@@ -1,10 +1,12 @@
 """A bucket's changes, told to the queues of the webhooks that want to know of them."""
 
 from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime
 
 from gateway.config import Config
 from gateway.notifications.configuration import CONFIG, NotificationConfiguration, wishes
-from gateway.notifications.event import Origin, happened, record, trial
+from gateway.notifications.event import LIFECYCLE, Origin, happened, record, trial
+from gateway.trace import new_id
 from gateway.wire.kept import kept
 from store.changes import Change
 from store.records import Bucket
@@ -31,6 +33,15 @@ def announced(store: Store, bucket: Bucket, origin: Origin, config: Config) -> S
                     yield wish.webhook, record(told, bucket, origin, id=wish.id, region=region)
 
     return store.announcing(tell)
+
+
+def expiring(store: Store, config: Config, bucket: Bucket) -> Store:
+    """As ``announced``, for what lifecycle rules do, which nobody asked for.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/lifecycle-configure-notification.html
+    """
+    origin = Origin(LIFECYCLE, "", "s3.amazonaws.com", new_id(), datetime.now(UTC))
+    return announced(store, bucket, origin, config)
 
 
 def tested(store: Store, bucket: Bucket, origin: Origin, webhooks: Collection[str]) -> Store:

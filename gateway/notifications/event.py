@@ -24,14 +24,15 @@ from store.changes import (
 from store.records import ENABLED, Bucket
 
 _CREATED = {"PostObject": "Post", "CopyObject": "Copy", "RenameObject": "Copy"}
+LIFECYCLE = "Lifecycle"
+"""Stands for the operation where a lifecycle rule acts."""
 _CHANGED = {
+    LIFECYCLE: "LifecycleTransition",
     "PutObjectTagging": "ObjectTagging:Put",
     "DeleteObjectTagging": "ObjectTagging:Delete",
     "PutObjectAcl": "ObjectAcl:Put",
 }
 TRIAL = b'{"Service":"Amazon S3","Event":"s3:TestEvent"'
-LIFECYCLE = "Lifecycle"
-"""Stands for the operation where a lifecycle rule deletes."""
 
 
 class Origin(Struct, frozen=True):

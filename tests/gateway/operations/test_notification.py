@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from queue import Queue
@@ -13,9 +14,13 @@ import pytest
 from botocore.exceptions import ClientError
 
 from gateway.config import BadSetting, Config
+from gateway.lifecycle.sweeping import Sweep
 from gateway.naming import canonical_id
 from gateway.notifications import delivery
+from gateway.notifications.announcing import expiring
 from gateway.notifications.delivery import Delivery
+from store.progress import Progress
+from store.store import wall_clock
 from tests.gateway.conftest import Running, running
 from tests.gateway.server_process import ServerProcess
 
@@ -259,6 +264,22 @@ def test_each_change_has_its_event_in_order(owner, told, hook, delivering):
     ]
     sequence = [record["s3"]["object"]["sequencer"] for record in records]
     assert sequence == sorted(set(sequence))
+
+
+def test_what_a_lifecycle_rule_ends_is_told_as_that(
+    owner, served, told, hook, delivering, tmp_path
+):
+    tell(owner, told, ["s3:LifecycleExpiration:*"])
+    rule = {"Status": "Enabled", "Filter": {"Prefix": ""}, "Expiration": {"Days": 1}}
+    owner.put_bucket_lifecycle_configuration(Bucket=told, LifecycleConfiguration={"Rules": [rule]})
+    owner.put_object(Bucket=told, Key="old")
+    telling = partial(expiring, served.store, served.config)
+    sweep = Sweep(served.store, Progress(tmp_path, "lifecycle"), day_ms=86_400_000, telling=telling)
+    later = wall_clock() + 3 * 86_400_000
+    asyncio.run_coroutine_threadsafe(sweep.round(now=later), served.loop).result(20)
+    (record,) = hook.records(1)
+    assert brief(record)[:2] == ("LifecycleExpiration:Delete", "old")
+    assert record["requestParameters"] == {"sourceIPAddress": "s3.amazonaws.com"}
 
 
 def test_versions_are_named(owner, told, hook, delivering):
