@@ -196,10 +196,10 @@ def test_a_bucket_is_made_under_the_root_of_its_key(server, s3, bucket):
 @pytest.mark.parametrize(
     ("call", "asked"),
     [
-        ("put_object_legal_hold", {"Key": "k", "LegalHold": {"Status": "ON"}}),
-        ("delete_bucket_website", {}),
-        ("delete_bucket_replication", {}),
-        ("put_object_lock_configuration", {"ObjectLockConfiguration": {}}),
+        ("delete_bucket_analytics_configuration", {"Id": "i"}),
+        ("delete_bucket_inventory_configuration", {"Id": "i"}),
+        ("delete_bucket_metrics_configuration", {"Id": "i"}),
+        ("put_bucket_metrics_configuration", {"Id": "i", "MetricsConfiguration": {"Id": "i"}}),
     ],
 )
 def test_defect_1_a_subresource_never_becomes_the_plain_verb(s3, bucket, call, asked):

@@ -159,7 +159,17 @@ def test_errors_are_read_by_their_code(minio, bucket, bucket_name, code):
     assert refusal.value.request_id
 
 
-def test_what_is_not_served_is_said_to_be_so(minio, bucket):
+def test_an_object_on_legal_hold_stays(minio, bucket):
+    minio.make_bucket(bucket_name=f"{bucket}-locked", object_lock=True)
+    held = {"bucket_name": f"{bucket}-locked", "object_name": "k"}
+    kept = minio.put_object(**held, data=io.BytesIO(b"body"), length=4).version_id
+
+    minio.enable_object_legal_hold(**held)
+    assert minio.is_object_legal_hold_enabled(**held)
     with pytest.raises(S3Error) as refusal:
-        minio.enable_object_legal_hold(bucket_name=bucket, object_name="k")
-    assert refusal.value.code == "NotImplemented"
+        minio.remove_object(**held, version_id=kept)
+    assert refusal.value.code == "AccessDenied"
+
+    minio.disable_object_legal_hold(**held)
+    minio.remove_object(**held, version_id=kept)
+    minio.remove_bucket(bucket_name=f"{bucket}-locked")

@@ -367,7 +367,8 @@ def test_defect_1_no_subresource_falls_through_to_the_bucket(bucket, s3):
     policy = {"Bucket": bucket, "Policy": "{}"}
     assert refusal(s3.put_bucket_policy, **policy) == ("MalformedPolicy", 400)
     s3.delete_bucket_policy(Bucket=bucket)
-    assert refusal(s3.delete_bucket_replication, Bucket=bucket) == ("NotImplemented", 501)
+    unserved = s3.delete_bucket_analytics_configuration
+    assert refusal(unserved, Bucket=bucket, Id="i") == ("NotImplemented", 501)
     s3.delete_bucket_website(Bucket=bucket)
 
     s3.head_bucket(Bucket=bucket)
