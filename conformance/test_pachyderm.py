@@ -37,6 +37,7 @@ IMPLEMENTED = {
     "multipart uploads",
     "notifications",
     "object copying",
+    "object locks",
     "payment requests",
     "policies",
     "public access blocks",
