@@ -373,15 +373,19 @@ def test_every_operation_is_what_boto3_expects(s3, bucket, story):
 
 
 def test_no_operation_is_left_out():
-    """Each has its story here, or is called in the tests of the gateway, capability by capability."""
+    """Each has its story here, or is called in the tests of the gateway.
+
+    Apart: the lists that are always empty, judged as one table, and forms, which boto3 only signs.
+    """
     told = {story.__name__ for story in STORIES}
     tests = Path(__file__).parents[1] / "gateway"
     said = "".join(path.read_text() for path in tests.rglob("test_*.py"))
-    named = {
-        row.handler.__name__ for row in OPERATIONS if "unconfigured" not in row.handler.__module__
-    }
+    handlers = {row.handler.__name__ for row in OPERATIONS} - told - {"post_object"}
+    left = {name for name in handlers if name not in said}
 
-    assert {name for name in named - told if name not in said} == set()
+    assert {
+        name for name in left if not re.fullmatch("list_bucket_.+_configurations", name)
+    } == set()
 
 
 # --- how bodies are sent --------------------------------------------------------------------------
