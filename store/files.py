@@ -31,6 +31,7 @@ _PIECE_BYTES = 1 << 20
 
 _KEEP_SIZE, _PUNCH_HOLE = 0x01, 0x02  # linux/falloc.h
 _SYNC_FILE_RANGE_WRITE = 2  # linux/fs.h
+_RWF_DONTCACHE = 0x80  # linux/fs.h, since 6.14
 _FLOCK = Struct("hhqqi4x")  # struct flock: l_type, l_whence, l_start, l_len, l_pid
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -105,18 +106,29 @@ def truncate(file: int, size: int) -> None:
         os.ftruncate(file, size)
 
 
-def pwrite_all(file: int, data: Buffer, offset: int) -> None:
+def pwrite_all(file: int, data: Buffer, offset: int, *, stays: bool = True) -> None:
     """Write the whole of ``data``, in as many steps as the kernel wants.
 
+    Unless it ``stays``, memory is freed of it once it is on disk, if the kernel can do that.
     Raises ``NoSpace``, ``Unavailable``; then any part of it may have been written.
     """
     with _refusing("write"), memoryview(data) as left:
         done = 0
         while done < len(left):
-            step = os.pwrite(file, left[done:], offset + done)
+            step = _pwrite(file, left[done:], offset + done, stays)
             if step == 0:
                 raise OSError(errno.EIO, "nothing was written")
             done += step
+
+
+def _pwrite(file: int, data: memoryview, offset: int, stays: bool) -> int:
+    if not stays:
+        try:
+            return os.pwritev(file, [data], offset, _RWF_DONTCACHE)
+        except OSError as error:
+            if error.errno not in _UNSUPPORTED:
+                raise
+    return os.pwrite(file, data, offset)
 
 
 def copy(source: Path, target: Path) -> None:

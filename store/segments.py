@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
+from time import thread_time_ns
 
 from store import files
 from store.errors import Damaged, StoreError, Unavailable
 from store.files import Buffer
 from store.frontier import PAGE_BYTES, Frontier, page_up
+from store.page_cache import PageCache
 from store.records import Extent
 from store.segment_files import SegmentFiles
 from store.settings import Settings
@@ -65,6 +67,7 @@ class Segments:
         self._writing: dict[int, _Segment] = {}
         self._failed: set[int] = set()
         self._rolling = Lock()
+        self._page_cache = PageCache()
 
     def path(self, number: int) -> Path:
         return self._files.path(number)
@@ -132,11 +135,15 @@ class Segments:
             segment = self._writing[extent.segment]
             self._refuse_failed(segment.number)
             segment.written[extent.offset] = max(end, segment.written[extent.offset])
+        stays = self._page_cache.admits(len(data))
+        began = thread_time_ns()
         try:
-            files.pwrite_all(segment.file, data, extent.offset + offset)
+            files.pwrite_all(segment.file, data, extent.offset + offset, stays=stays)
         except Unavailable:
             self._poison(segment)
             raise
+        if stays:
+            self._page_cache.charge(len(data), thread_time_ns() - began)
 
     def start_writeback(self, extent: Extent, offset: int, length: int) -> None:
         """Have bytes of a reservation written soon, so that ``sync`` is short. Never fails."""

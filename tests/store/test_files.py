@@ -73,6 +73,20 @@ def test_short_writes_are_continued(path, file, monkeypatch):
     assert path.read_bytes() == bytes(5) + bytes(range(100))
 
 
+@pytest.mark.parametrize("code", [0, errno.EOPNOTSUPP], ids=["new kernel", "old kernel"])
+def test_what_need_not_stay_in_memory_is_written_all_the_same(path, file, monkeypatch, code):
+    if code:
+        monkeypatch.setattr(os, "pwritev", failing(code))
+    files.pwrite_all(file, memoryview(bytes(range(100))), 5, stays=False)
+    assert path.read_bytes() == bytes(5) + bytes(range(100))
+
+
+def test_a_full_disk_is_no_old_kernel(file, monkeypatch):
+    monkeypatch.setattr(os, "pwritev", failing(errno.ENOSPC))
+    with pytest.raises(NoSpace):
+        files.pwrite_all(file, b"x", 0, stays=False)
+
+
 @pytest.mark.parametrize(
     ("code", "refusal"),
     [

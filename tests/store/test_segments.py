@@ -4,6 +4,7 @@ import errno
 import itertools
 import os
 import threading
+from contextlib import closing
 
 import pytest
 
@@ -364,6 +365,24 @@ def test_a_failed_write_seals_its_segment(segments, monkeypatch):
     with pytest.raises(Unavailable):
         segments.sync([1])
     assert segments.reserve(1).segment == 2
+
+
+def test_where_memory_is_dear_large_writes_do_not_stay_in_it(tmp_path, numbers, monkeypatch):
+    seconds = itertools.count(0, 1_000_000_000)
+    monkeypatch.setattr("store.segments.thread_time_ns", seconds.__next__)
+    stayed = []
+    real = files.pwrite_all
+
+    def pwrite_all(file, data, offset, *, stays):
+        stayed.append(stays)
+        real(file, data, offset, stays=stays)
+
+    monkeypatch.setattr(files, "pwrite_all", pwrite_all)
+    with closing(Segments(tmp_path, Settings(segment_bytes=8 << 20), 0, numbers.__next__)) as large:
+        extents = [put(large, bytes([number]) * (1 << 20)) for number in range(4)]
+        extents.append(put(large, b"small"))
+        assert [content(large, e)[:1] for e in extents] == [b"\0", b"\1", b"\2", b"\3", b"s"]
+    assert stayed == [True, True, False, False, True]
 
 
 def test_a_full_disk_seals_nothing(segments, monkeypatch):

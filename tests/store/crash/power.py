@@ -187,7 +187,8 @@ def _inode(file: int) -> int:
 
 
 def _watch_os(platter: Platter, patch: pytest.MonkeyPatch) -> None:
-    real = {name: getattr(os, name) for name in ("open", "pwrite", "ftruncate", "truncate")}
+    names = ("open", "pwrite", "pwritev", "ftruncate", "truncate")
+    real = {name: getattr(os, name) for name in names}
 
     def open_(path, flags, mode=0o777, *, dir_fd=None):
         with platter.opening(path):
@@ -201,6 +202,13 @@ def _watch_os(platter: Platter, patch: pytest.MonkeyPatch) -> None:
         with memoryview(data) as view, platter.changing(_inode(file), offset, bytes(view), 0):
             written = real["pwrite"](file, data, offset)
             assert written == len(view)
+        return written
+
+    def pwritev(file, buffers, offset, flags):
+        (data,) = buffers
+        with platter.changing(_inode(file), offset, bytes(data), 0):
+            written = real["pwritev"](file, buffers, offset, flags)
+            assert written == len(data)
         return written
 
     def ftruncate(file, size):
@@ -221,6 +229,7 @@ def _watch_os(platter: Platter, patch: pytest.MonkeyPatch) -> None:
     for name, seen in (
         ("open", open_),
         ("pwrite", pwrite),
+        ("pwritev", pwritev),
         ("ftruncate", ftruncate),
         ("truncate", truncate),
         ("fsync", sync),
