@@ -1,6 +1,6 @@
 """A bucket's lifecycle configuration as a document. Pure.
 
-What it may say is in ``checks``, what its rules mean in ``rules``. https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html
+What it may say is in ``checks``, what its rules mean in ``rules`` and ``fates``. https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html
 """
 
 from collections.abc import Mapping

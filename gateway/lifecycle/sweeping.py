@@ -2,7 +2,7 @@
 
 A step reads and judges a few hundred versions off the loop and has those that must go deleted in
 one transaction, which checks that each is still as it was judged; then there is a rest of a few
-times as long. What the rules mean is ``rules``'s.
+times as long. What the rules mean is ``fates``'s.
 """
 
 import asyncio
@@ -15,7 +15,8 @@ import msgspec
 from msgspec import Struct
 
 from gateway.lifecycle.configuration import CONFIG
-from gateway.lifecycle.rules import Rule, due, fate, prefixes, rules
+from gateway.lifecycle.fates import fate
+from gateway.lifecycle.rules import Rule, due, prefixes, rules
 from store.history import Place
 from store.progress import Progress
 from store.records import Bucket, Upload
@@ -65,22 +66,24 @@ class Sweep:
     async def run(self, pause_seconds: float) -> None:
         """Rounds, with pauses counted over restarts, until it is cancelled."""
         while True:
-            noted = self._read()
-            left = noted.finished / 1000 + pause_seconds - wall_clock() / 1000
-            if noted.bucket == 0 and left > 0:
-                await asyncio.sleep(min(left, pause_seconds))  # the clock may have been set back
             try:
+                await self._pause(pause_seconds)
                 await self.round()
             except Exception:  # whatever it is, the next round must come
                 log.exception("the lifecycle round did not come to its end")
                 await asyncio.sleep(pause_seconds)
 
+    async def _pause(self, seconds: float) -> None:
+        noted = self._read()
+        left = noted.finished / 1000 + seconds - wall_clock() / 1000
+        if noted.bucket == 0 and left > 0:
+            await asyncio.sleep(min(left, seconds))  # the clock may have been set back
+
     async def round(self, *, now: int | None = None) -> int:
         """Go on with the round that was left, or begin one, as if it were ``now``.
 
-        Returns how many versions and uploads it has ended or moved.
-
-        Raises ``StoreError``, ``OSError``; the next call goes on where this one was.
+        Returns how many versions and uploads it has ended or moved. Raises
+        ``StoreError``, ``OSError``; the next call goes on where this one was.
         """
         noted = self._read()
         gone = 0

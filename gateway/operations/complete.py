@@ -25,7 +25,7 @@ from gateway.errors import (
     InvalidRequest,
     MalformedXML,
 )
-from gateway.lifecycle.rules import expiration
+from gateway.lifecycle.fates import expiration
 from gateway.naming import key_bytes, quote_etag, unquote_etag
 from gateway.operation import Call
 from gateway.operations.members import (

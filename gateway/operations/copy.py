@@ -15,7 +15,7 @@ from gateway.encryption.members import CidOf, CustomerKey, Encrypted, EncryptedI
 from gateway.encryption.object_keys import Key, cid_of, said, upload_key
 from gateway.encryption.sealing import stage
 from gateway.errors import ConditionalRequestConflict, InvalidRequest, NoSuchKey
-from gateway.lifecycle.rules import expiration
+from gateway.lifecycle.fates import expiration
 from gateway.naming import key_bytes, quote_etag, user_metadata
 from gateway.operation import Call
 from gateway.operations import locks, tags

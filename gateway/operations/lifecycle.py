@@ -13,7 +13,7 @@ from gateway.lifecycle.configuration import (
     SmallestToMove,
     configuration,
 )
-from gateway.lifecycle.rules import abortion
+from gateway.lifecycle.fates import abortion
 from gateway.operation import Call
 from gateway.wire.kept import keep
 from gateway.wire.shape import Header, Label, Payload, Shape, Xml

@@ -13,7 +13,7 @@ from gateway.encryption.members import CidOf, EncryptedInContext, Encrypting
 from gateway.encryption.object_keys import cid_of, said
 from gateway.encryption.opening import opened
 from gateway.encryption.sealing import stage
-from gateway.lifecycle.rules import expiration
+from gateway.lifecycle.fates import expiration
 from gateway.naming import key_bytes, quote_etag
 from gateway.operation import Call
 from gateway.operations import locks

@@ -21,7 +21,7 @@ from gateway.errors import (
     InvalidRequest,
 )
 from gateway.lifecycle.configuration import CONFIG
-from gateway.lifecycle.rules import expiration
+from gateway.lifecycle.fates import expiration
 from gateway.operation import Call
 from gateway.operations import locks
 from gateway.operations.members import check_part_number, checksum_members, description

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from gateway.compat import NAMED
 from gateway.errors import InvalidArgument, InvalidRequest, MalformedXML
-from gateway.lifecycle import rules as lifecycle
 from gateway.lifecycle.checks import checked
 from gateway.lifecycle.configuration import (
     CONFIG,
@@ -28,7 +27,8 @@ from gateway.lifecycle.configuration import (
     Transition,
     TransitionStorageClass,
 )
-from gateway.lifecycle.rules import DAY_MS, abortion, due, expiration, fate, prefixes, rules
+from gateway.lifecycle.fates import abortion, expiration, fate
+from gateway.lifecycle.rules import DAY_MS, due, prefixes, rules
 from gateway.wire.kept import keep
 from store.history import Due, Past
 from store.records import Attributes, DeleteMarker, Entry, Lock
@@ -432,4 +432,3 @@ def test_uploads_know_when_they_are_aborted():
     )
     assert abortion(said, b"a/k", NOON) == (datetime(2023, 11, 17, tzinfo=UTC), "one")
     assert abortion(said, b"b", NOON) == (None, None)
-    assert lifecycle.DAY_MS == 24 * 60 * 60 * 1000
