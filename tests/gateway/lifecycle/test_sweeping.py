@@ -1,6 +1,8 @@
 """Rounds of the lifecycle rules over a real store, at times of the test's choosing."""
 
 import asyncio
+import os
+import signal
 
 import pytest
 from storing import PLAIN, Clock, audit, make_bucket, noise, opened, put
@@ -25,8 +27,10 @@ from tests.gateway.lifecycle.test_rules import (
     rule,
     where,
 )
+from tests.gateway.server_process import ServerProcess
 
 DAY_MS = 1000
+QUICK = ("--durability", "none", "--default-bucket-acl", "private")
 
 
 @pytest.fixture
@@ -264,3 +268,21 @@ async def test_the_pause_counts_over_a_restart(store, sweep, directory, monkeypa
         await again.run(3600)
     assert 3500 < slept[0] <= 3600
     assert made == [None]
+
+
+def test_a_server_obeys_its_rules_also_after_a_crash_of_the_worker_that_does(tmp_path):
+    environ = {"S3GW_LIFECYCLE_DAY": "0.01", "S3GW_LIFECYCLE_SECONDS": "0.01"}
+    with ServerProcess(tmp_path, "--workers", "2", *QUICK, **environ) as server:
+        os.kill(server.ready().workers[0], signal.SIGKILL)
+        server.err.wait_for("worker 0 accepts again")
+        s3 = server.client()
+        s3.create_bucket(Bucket="bucket")
+        s3.put_object(Bucket="bucket", Key="k", Body=b"x")
+        expiring = {"Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}}
+        s3.put_bucket_lifecycle_configuration(
+            Bucket="bucket", LifecycleConfiguration={"Rules": [expiring]}
+        )
+
+        server.err.wait_for("lifecycle rules were carried out on 1 versions and uploads")
+
+        assert s3.list_objects_v2(Bucket="bucket")["KeyCount"] == 0

@@ -1,6 +1,7 @@
 """A bucket's lifecycle configuration over the wire, and what answers say of it."""
 
 import asyncio
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -98,6 +99,27 @@ def test_they_are_the_owners_alone(new_bucket, stranger, anonymous):
         assert refusal(put_rules, client, bucket, RULES) == denied
         assert refusal(client.get_bucket_lifecycle_configuration, Bucket=bucket) == denied
         assert refusal(client.delete_bucket_lifecycle, Bucket=bucket) == denied
+
+
+def test_a_policy_lets_others_read_or_change_them(bucket, s3, stranger, gateway):
+    def allow(action: str) -> None:
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"AWS": gateway.stranger.key},
+            "Action": action,
+            "Resource": f"arn:aws:s3:::{bucket}",
+        }
+        policy = {"Version": "2012-10-17", "Statement": [statement]}
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
+
+    denied = (403, "AccessDenied")
+    allow("s3:PutLifecycleConfiguration")
+    put_rules(stranger, bucket, RULES)
+    assert refusal(stranger.get_bucket_lifecycle_configuration, Bucket=bucket) == denied
+    allow("s3:GetLifecycleConfiguration")
+    assert stranger.get_bucket_lifecycle_configuration(Bucket=bucket)["Rules"] == RULES
+    assert refusal(put_rules, stranger, bucket, RULES) == denied
+    assert refusal(stranger.delete_bucket_lifecycle, Bucket=bucket) == denied
 
 
 @pytest.mark.parametrize(
