@@ -23,6 +23,7 @@ from gateway.naming import key_bytes
 MAX_RULES = 1000
 MAX_ID = 255
 MAX_RETAINED = 100
+MAX_DAYS = (1 << 31) - 1
 MAX_PREFIX_BYTES = 1024
 _MIDNIGHT = time(0)
 _DAYS_WARM = 30
@@ -172,6 +173,8 @@ def _check_days(
 ) -> None:
     if days is None:
         return
+    if days > MAX_DAYS:
+        raise _argument(f"'{name}' in Transition action is too large", name)
     if days < _DAYS_WARM and storage_class in _AFTER_A_WHILE:
         raise _argument(
             f"'{name}' in Transition action must be greater than or equal to {_DAYS_WARM} for "
@@ -196,7 +199,7 @@ def _check_date(date: datetime) -> None:
 
 
 def _positive(days: int, name: str, action: str) -> None:
-    if days < 1:
+    if not 1 <= days <= MAX_DAYS:
         raise _argument(f"'{name}' for {action} action must be a positive integer", name)
 
 

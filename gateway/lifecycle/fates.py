@@ -18,6 +18,10 @@ _ORDER: dict[str | None, int] = {name: at for at, name in enumerate(TransitionSt
 """Rules never move an object back."""
 
 
+_LAST = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp())
+"""No later day can be told."""
+
+
 def fate(rules: Sequence[Rule], past: Past, now: int, day_ms: int = DAY_MS) -> Due | None:
     """What it is time for: to go rather than to move, and then to the coldest class.
 
@@ -92,7 +96,7 @@ def expiration(documents: Mapping[str, bytes], entry: Entry) -> str | None:
     if not found:
         return None
     expiry, id = min(found)
-    return f'expiry-date="{write_http_date(_moment(expiry))}", rule-id="{quote(id, safe="")}"'
+    return f'expiry-date="{write_http_date(_moment(expiry))}", rule-id="{_quoted(id)}"'
 
 
 def abortion(
@@ -107,8 +111,12 @@ def abortion(
     if not found:
         return None, None
     when, id = min(found)
-    return _moment(when), id
+    return _moment(when), _quoted(id)
+
+
+def _quoted(id: str) -> str:
+    return quote(id, safe="")
 
 
 def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+    return datetime.fromtimestamp(min(milliseconds // 1000, _LAST), UTC)

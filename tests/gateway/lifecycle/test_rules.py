@@ -128,6 +128,8 @@ MIXED = where(prefix="a", tag=AB)
         ((rule(expiration=LifecycleExpiration()),), MalformedXML),
         ((rule(expiration=LifecycleExpiration(days=1, date=NEW_YEAR)),), MalformedXML),
         ((rule(expiration=LifecycleExpiration(days=0)),), InvalidArgument),
+        ((rule(expiration=LifecycleExpiration(days=1 << 31)),), InvalidArgument),
+        ((rule(transitions=(archived(days=1 << 31),)),), InvalidArgument),
         ((rule(expiration=LifecycleExpiration(date=NEW_YEAR.replace(hour=1))),), InvalidArgument),
         ((rule(noncurrent_version_expiration=NoncurrentVersionExpiration()),), MalformedXML),
         (
@@ -423,6 +425,23 @@ def test_the_rule_that_comes_first_is_told():
     assert expiration(said, entry(b"other"))
     assert expiration(documents(rule(prefix="b", expiration=DAY)), entry()) is None
     assert expiration({}, entry()) is None
+
+
+def test_what_expires_after_all_time_can_be_told():
+    ever = LifecycleExpiration(days=(1 << 31) - 1)
+    said = documents(rule(expiration=ever, id="x"))
+
+    assert expiration(said, entry()) == ('expiry-date="Fri, 31 Dec 9999 00:00:00 GMT", rule-id="x"')
+    assert fate(rules(said), past(), NOON) is None
+
+
+def test_an_id_cannot_end_a_header():
+    said = documents(
+        rule(expiration=DAY, abort_incomplete_multipart_upload=ABORT, id="é\r\nset-cookie: x")
+    )
+    quoted = "%C3%A9%0D%0Aset-cookie%3A%20x"
+    assert expiration(said, entry()).endswith(f'rule-id="{quoted}"')
+    assert abortion(said, b"k", NOON)[1] == quoted
 
 
 def test_uploads_know_when_they_are_aborted():
