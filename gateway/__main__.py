@@ -17,6 +17,7 @@ COMMANDS = {
     "gc": "store",
     "fsck": "store",
     "rebuild": "store",
+    "scrub": "store_scrub",
     "backup": "store_backup",
     "trim": "store_backup",
 }

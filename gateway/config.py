@@ -120,6 +120,9 @@ class Config:
     journal_bytes: int = row(
         1 << 30, "a change journal longer than this, and than the database, is trimmed", least=0
     )
+    scrub_days: float = row(
+        30.0, "everything stored is read and checked this often; 0: never by itself", least=0
+    )
     upkeep_bytes_per_second: int = row(
         20 << 20, "how fast background checks and copies read; 0: no limit", least=0
     )
@@ -213,6 +216,7 @@ class Config:
             collect_seconds=self.collect_seconds,
             upload_days=self.upload_days,
             journal_bytes=self.journal_bytes,
+            scrub_days=self.scrub_days,
             upkeep_bytes_per_second=self.upkeep_bytes_per_second,
         )
 

@@ -8,9 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 import apsw
-import msgspec
 
-from store import bucket_config, retention, version_rows
+from store import bucket_config, content_rows, retention, version_rows
 from store.changes import (
     Change,
     CompleteUpload,
@@ -22,15 +21,14 @@ from store.changes import (
     DropUpload,
     DropVersion,
     Inline,
-    Known,
     NewSegment,
-    Placed,
     PutBucket,
     PutEntry,
     PutMarker,
     PutMessage,
     PutPart,
     PutUpload,
+    Quarantine,
     SealSegment,
     SetAttributes,
     SetBucketAcl,
@@ -38,13 +36,11 @@ from store.changes import (
     SetBucketLock,
     SetBucketVersioning,
 )
+from store.content_rows import decode_extents, disown, encode, forget, own
 from store.database import Row, every, one, row_crc
 from store.errors import Damaged
 from store.failpoints import hit
-from store.records import ENABLED, Extent, traits
-
-encode = msgspec.msgpack.encode
-decode_extents = msgspec.msgpack.Decoder(tuple[Extent, ...]).decode
+from store.records import ENABLED, traits
 
 
 def apply(connection: apsw.Connection, lsn: int, change: Change) -> None:
@@ -190,40 +186,19 @@ def _take(db: apsw.Connection, lsn: int, c: PutEntry) -> tuple[int | None, int |
     if isinstance(c.source, Inline):
         db.execute("INSERT INTO body (id, bytes) VALUES (?, ?)", (lsn, c.source.data or b""))
         return lsn, None
-    known = one(db, "SELECT id FROM content WHERE cid = ?", (c.cid,))
-    if known is None:
-        if isinstance(c.source, Known):
-            raise Damaged(f"change {lsn} refers to content {c.cid.hex()}, which is not there")
-        return None, _new_content(db, lsn, c.cid, c.source)
-    db.execute("UPDATE content SET refs = refs + 1 WHERE id = ?", known)
-    if isinstance(c.source, Placed):
-        trash(db, c.source.extents, freed=0)  # nobody ever saw them: no grace
-    return None, known[0]
-
-
-def _new_content(db: apsw.Connection, lsn: int, cid: bytes, placed: Placed) -> int:
-    extents = encode(placed.extents)
-    size = sum([extent.length for extent in placed.extents])  # the entry's, unless encrypted
-    db.execute(
-        "INSERT INTO content (id, cid, size, refs, crc, extents, leaves)"
-        " VALUES (?, ?, ?, 1, ?, ?, ?)",
-        (lsn, cid, size, row_crc((lsn, cid, size, extents, placed.leaves)), extents, placed.leaves),
-    )
-    _own(db, placed.extents, lsn)
-    return lsn
+    return None, content_rows.take(db, lsn, c.cid, c.source, c.modified)
 
 
 def _release(db: apsw.Connection, held: Row, time: int) -> None:
     body, content = held
     if body is not None:
         db.execute("DELETE FROM body WHERE id = ?", (body,))
-    if content is None:
-        return
-    drop = "UPDATE content SET refs = refs - 1 WHERE id = ? RETURNING refs, extents"
-    ((refs, extents),) = every(db, drop, (content,))
-    if refs == 0:
-        db.execute("DELETE FROM content WHERE id = ?", (content,))
-        _disown(db, decode_extents(extents), time)
+    if content is not None:
+        content_rows.release(db, content, time)
+
+
+def _quarantine(db: apsw.Connection, lsn: int, c: Quarantine) -> None:
+    content_rows.quarantine(db, lsn, c.content)
 
 
 # --- uploads -----------------------------------------------------------------------------------
@@ -250,7 +225,7 @@ def _put_part(db: apsw.Connection, lsn: int, c: PutPart) -> None:
     there = "SELECT extents FROM part WHERE upload = ? AND number = ?"
     old = one(db, there, (c.upload, c.number))
     if old is not None:
-        _disown(db, decode_extents(old[0]), c.modified)
+        disown(db, decode_extents(old[0]), c.modified)
     db.execute(
         "INSERT OR REPLACE INTO part (upload, number, seq, size, etag, modified, checksums,"
         " extents, leaves) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -266,7 +241,7 @@ def _put_part(db: apsw.Connection, lsn: int, c: PutPart) -> None:
             c.leaves,
         ),
     )
-    _own(db, c.extents, lsn)
+    own(db, c.extents, lsn)
 
 
 def _complete_upload(db: apsw.Connection, lsn: int, c: CompleteUpload) -> None:
@@ -275,9 +250,9 @@ def _complete_upload(db: apsw.Connection, lsn: int, c: CompleteUpload) -> None:
     for number, packed in parts:
         extents = decode_extents(packed)
         if number in named:
-            _forget(db, extents)
+            forget(db, extents)
         else:
-            _disown(db, extents, 0)
+            disown(db, extents, 0)
     _put_entry(db, lsn, c.entry)
     hit("M5")
     db.execute("DELETE FROM part WHERE upload = ?", (c.upload,))
@@ -290,7 +265,7 @@ def _complete_upload(db: apsw.Connection, lsn: int, c: CompleteUpload) -> None:
 def _drop_upload(db: apsw.Connection, lsn: int, c: DropUpload) -> None:
     parts = every(db, "SELECT extents FROM part WHERE upload = ?", (c.upload,))
     for (packed,) in parts:
-        _disown(db, decode_extents(packed), c.time)
+        disown(db, decode_extents(packed), c.time)
     db.execute("DELETE FROM part WHERE upload = ?", (c.upload,))
     db.execute("DELETE FROM upload WHERE id = ?", (c.upload,))
 
@@ -314,33 +289,6 @@ def _drop_trash(db: apsw.Connection, lsn: int, c: DropTrash) -> None:
     db.executemany(
         'DELETE FROM trash WHERE segment = ? AND "offset" = ?',
         [(e.segment, e.offset) for e in c.extents],
-    )
-
-
-def _own(db: apsw.Connection, extents: tuple[Extent, ...], owner: int) -> None:
-    db.executemany(
-        'INSERT INTO extent (segment, "offset", length, owner) VALUES (?, ?, ?, ?)',
-        [(e.segment, e.offset, e.length, owner) for e in extents],
-    )
-
-
-def _forget(db: apsw.Connection, extents: tuple[Extent, ...]) -> None:
-    db.executemany(
-        'DELETE FROM extent WHERE segment = ? AND "offset" = ?',
-        [(e.segment, e.offset) for e in extents],
-    )
-
-
-def _disown(db: apsw.Connection, extents: tuple[Extent, ...], freed: int) -> None:
-    _forget(db, extents)
-    trash(db, extents, freed=freed)
-
-
-def trash(db: apsw.Connection, extents: tuple[Extent, ...], *, freed: int) -> None:
-    """Give bytes to the collector, who takes them a grace after ``freed`` (ms since the epoch)."""
-    db.executemany(
-        'INSERT INTO trash (segment, "offset", length, freed) VALUES (?, ?, ?, ?)',
-        [(e.segment, e.offset, e.length, freed) for e in extents],
     )
 
 
@@ -381,4 +329,5 @@ _VERBS: dict[type[Any], Callable[[apsw.Connection, int, Any], None]] = {
     SetBucketLock: _set_bucket_lock,
     PutMessage: _put_message,
     DropMessages: _drop_messages,
+    Quarantine: _quarantine,
 }

@@ -6,6 +6,7 @@ from before it is needed no more. Each has its SHA-256 beside it: a copy that ro
 
 import hashlib
 import os
+import re
 from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from store.fsck_rows import Found
 
 Progress = Callable[[int, int], None]
 
+_NAME = re.compile(r"\d{16,}\.(sqlite|sha256|sha256\.new)|draft(-journal)?")
 _PAGES = 256  # copied between two looks at the throttle: 1 MiB
 _PIECE = 1 << 20
 
@@ -81,7 +83,7 @@ def write(
         target.execute("PRAGMA journal_mode = DELETE")
         _verify(target)
     _sync(draft)
-    _put(base.sum_path, _sha256(draft))
+    files.replace(base.sum_path, _sha256(draft).encode())
     draft.rename(base.path)
     files.sync_directory(folder)
     return base
@@ -135,10 +137,9 @@ def drop_before(directory: Path, lsn: int) -> None:
 def check(directory: Path) -> Found:
     """What ``store.fsck`` has to say about them."""
     folder = directory / "base"
-    known = {path for base in bases(directory) for path in (base.path, base.sum_path)}
     with suppress(FileNotFoundError):
         for path in sorted(folder.iterdir()):
-            if path not in known and not path.name.startswith("draft") and path.suffix != ".sha256":
+            if _NAME.fullmatch(path.name) is None:
                 yield "file", f"{path} is no base", path.stat().st_size
     for base in bases(directory):
         if not base.intact() and base.path.exists():
@@ -154,16 +155,6 @@ def store_of(base: Base) -> str:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _put(path: Path, text: str) -> None:
-    files.unlink(path)
-    file = files.create(path)
-    try:
-        files.pwrite_all(file, text.encode(), 0)
-        files.sync(file)
-    finally:
-        os.close(file)
 
 
 def _sync(path: Path) -> None:

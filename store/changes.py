@@ -197,6 +197,15 @@ class DropMessages(Struct, frozen=True, array_like=True, tag="DropMessages"):
     last: int
 
 
+class Quarantine(Struct, frozen=True, array_like=True, tag="Quarantine"):
+    """The bytes of a content are not those of its CID: nobody is to read them any more.
+
+    They stay where they are. Whoever stores the same content again gives it new ones.
+    """
+
+    content: int
+
+
 Change = (
     PutBucket
     | SetBucketAcl
@@ -219,6 +228,7 @@ Change = (
     | SetBucketLock
     | PutMessage
     | DropMessages
+    | Quarantine
 )
 
 _encoder = msgspec.msgpack.Encoder()

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from store import trimming
+from store import scrub, trimming
 from store.errors import StoreError
 from store.settings import Settings
 
@@ -39,7 +39,8 @@ class Chores:
         if self._running is not None and not self._ended(now):
             return
         for name, is_due in _DUE.items():
-            if now >= self._not_before.get(name, 0) and is_due(self._directory, self._settings):
+            waits = now < self._not_before.get(name, 0)
+            if not waits and is_due(self._directory, self._settings, now):
                 self._start(name)
                 return
 
@@ -75,10 +76,16 @@ def _trim(directory: Path, bytes_per_second: int) -> None:
     log.info("change %d is in a base; %d bytes of journal freed", done.lsn, done.freed_bytes)
 
 
-_DUE: dict[str, Callable[[Path, Settings], bool]] = {
-    "trim": lambda directory, settings: trimming.is_due(directory, settings.journal_bytes),
+def _scrub(directory: Path, bytes_per_second: int) -> None:
+    done = scrub.scrub(directory, bytes_per_second=bytes_per_second)
+    log.info("scrub: %d bytes of objects read, %d findings", done.done_bytes, done.found)
+
+
+_DUE: dict[str, Callable[[Path, Settings, int], bool]] = {
+    "trim": lambda directory, settings, _: trimming.is_due(directory, settings.journal_bytes),
+    "scrub": lambda directory, settings, now: scrub.is_due(directory, settings.scrub_days, now),
 }
-_CHORES: dict[str, Callable[[Path, int], None]] = {"trim": _trim}
+_CHORES: dict[str, Callable[[Path, int], None]] = {"trim": _trim, "scrub": _scrub}
 
 
 def _end_with(parent: int) -> None:

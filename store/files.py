@@ -194,6 +194,30 @@ def read_ahead(file: int, offset: int, length: int) -> None:
         os.posix_fadvise(file, offset, length, os.POSIX_FADV_WILLNEED)
 
 
+def drop_cached(file: int, offset: int, length: int) -> None:
+    """Have the next read of a range ask the disk. A hint: what is not written yet stays."""
+    with _reading():
+        os.posix_fadvise(file, offset, length, os.POSIX_FADV_DONTNEED)
+
+
+def replace(path: Path, data: bytes) -> None:
+    """A file with these bytes, or with those before: on disk when this returns.
+
+    Raises ``NoSpace``, ``Unavailable``.
+    """
+    draft = path.with_name(f"{path.name}.new")
+    unlink(draft)
+    file = create(draft)
+    try:
+        pwrite_all(file, data, 0)
+        sync(file)
+    finally:
+        os.close(file)
+    with _refusing("rename"):
+        draft.rename(path)
+    sync_directory(path.parent)
+
+
 def sync(file: int) -> None:
     """Wait until the bytes are on disk. Raises ``NoSpace``, ``Unavailable``: see the module."""
     with _refusing("fdatasync"):

@@ -42,12 +42,17 @@ Progress = Callable[[int, int], None]
 
 
 def check(
-    directory: Path, *, fast: bool = False, progress: Progress = lambda done, of: None
+    directory: Path,
+    *,
+    fast: bool = False,
+    segments: bool = True,
+    progress: Progress = lambda done, of: None,
 ) -> Iterator[Finding]:
     """All that is wrong, as it is found; nothing when all is well.
 
     Memory does not grow with what is stored, but for the leaf digests of one object at a time.
-    ``fast`` leaves the bytes unread. Raises ``FormatTooNew``; ``OSError`` when a directory cannot
+    ``fast`` leaves all bytes of objects unread; without ``segments`` those in the database are
+    hashed and the others not. Raises ``FormatTooNew``; ``OSError`` when a directory cannot
     be read. A database that is not one, or not there, is a finding.
     """
     path = directory / database.FILE
@@ -55,13 +60,13 @@ def check(
         yield Finding("database", f"{path} is not there")
         return
     try:
-        for found in _everything(path, fast, progress):
+        for found in _everything(path, fast, segments and not fast, progress):
             yield Finding(*found)
     except (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.SQLError) as error:
         yield Finding("database", f"{path}: {error}")
 
 
-def _everything(path: Path, fast: bool, progress: Progress) -> Found:
+def _everything(path: Path, fast: bool, segments: bool, progress: Progress) -> Found:
     directory = path.parent
     with (
         closing(database.open_examiner(path)) as db,
@@ -83,7 +88,7 @@ def _everything(path: Path, fast: bool, progress: Progress) -> Found:
             yield from fsck_space.check(db, newest, directory / "segments", reached)
             yield from fsck_journal.check(db, newest, directory / "journal", reached)
             yield from base.check(directory)
-        if not fast:
+        if segments:
             # Not in the snapshot: it would keep the write-ahead log from being reset for hours.
             yield from fsck_bytes.check(newest, directory, reached, progress)
 

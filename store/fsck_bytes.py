@@ -30,17 +30,48 @@ def check(
     db: apsw.Connection, directory: Path, reached: int, progress: Callable[[int, int], None]
 ) -> Found:
     """Contents and parts up to change ``reached``. ``db`` is in no transaction."""
+    total, done = total_bytes(db), 0
+
+    def hashed(count: int) -> None:
+        nonlocal done
+        done += count
+        progress(done, total)
+
+    scan = Scan(directory / "segments", hashed)
+    for run in runs(db, reached):
+        yield from scan.check(run)
+
+
+def total_bytes(db: apsw.Connection) -> int:
+    """Of all contents and parts."""
     (total,) = one(db, "SELECT coalesce(sum(length), 0) FROM extent") or (0,)
-    scan = _Scan(directory / "segments", lambda done: progress(done, total))
-    for run in _contents(db, reached):
-        yield from scan.check(run)
-    for run in _parts(db, reached):
-        yield from scan.check(run)
+    return int(total)
 
 
-class _Run(Struct, frozen=True):
+class Place(Struct, frozen=True, array_like=True):
+    """How far a pass over contents, and then parts, has come."""
+
+    content: int = 0
+    """All contents up to this id."""
+    upload: str | None = None
+    """All contents, and the parts up to this one; ``None``: no part yet."""
+    number: int = 0
+
+
+BEGINNING = Place()
+
+
+def runs(db: apsw.Connection, reached: int, after: Place = BEGINNING) -> Iterator["Run"]:
+    """What is hashed, in order. ``db`` is in no transaction."""
+    if after.upload is None:
+        yield from _contents(db, reached, after.content)
+    yield from _parts(db, reached, (after.upload or "", after.number))
+
+
+class Run(Struct, frozen=True):
     """Bytes that are hashed leaf by leaf, and how to see whether they are still asked about."""
 
+    place: Place
     where: str
     profile: unixfs.Profile
     extents: tuple[Extent, ...]
@@ -48,25 +79,24 @@ class _Run(Struct, frozen=True):
     is_current: Callable[[], bool]
 
 
-def _contents(db: apsw.Connection, reached: int) -> Iterator[_Run]:
-    id = 0
+def _contents(db: apsw.Connection, reached: int, id: int) -> Iterator[Run]:
     while row := one(db, f"{_CONTENT.format('>')} ORDER BY id LIMIT 1", (id, reached)):
         id, cid, size, packed, leaves = row
         profile, extents = profile_of(cid, size, leaves), extents_of(packed)
         if profile and extents:  # else the check of the rows has reported it
             current = _same(db, _CONTENT.format("="), (id, reached), row)
-            yield _Run(f"content {id}", profile, extents, leaves, current)
+            yield Run(Place(id), f"content {id}", profile, extents, leaves, current)
 
 
-def _parts(db: apsw.Connection, reached: int) -> Iterator[_Run]:
-    key: tuple[str, int] = ("", 0)
+def _parts(db: apsw.Connection, reached: int, key: tuple[str, int]) -> Iterator[Run]:
     while row := one(db, f"{_PART.format('>')} ORDER BY 1, 2 LIMIT 1", (*key, reached)):
         *_, profile, packed, leaves = row
         key = (row[0], row[1])
         if extents := extents_of(packed):
             current = _same(db, _PART.format("="), (*key, reached), row)
             where = f"part {key[1]} of upload {key[0]}"
-            yield _Run(where, unixfs.PROFILES[profile], extents, leaves, current)
+            place = Place(0, *key)
+            yield Run(place, where, unixfs.PROFILES[profile], extents, leaves, current)
 
 
 def _same(
@@ -75,13 +105,19 @@ def _same(
     return lambda: one(db, query, bindings) == row
 
 
-class _Scan:
-    def __init__(self, segments: Path, progress: Callable[[int], None]) -> None:
-        self._segments = segments
-        self._progress = progress
-        self._done = 0
+class Scan:
+    """Hashes one run after the other."""
 
-    def check(self, run: _Run) -> Found:
+    def __init__(
+        self, segments: Path, hashed: Callable[[int], None], *, from_disk: bool = False
+    ) -> None:
+        """``hashed`` gets the bytes of each step; ``from_disk`` leaves what is in memory aside."""
+        self._segments = segments
+        self._hashed = hashed
+        self._from_disk = from_disk
+
+    def check(self, run: Run) -> Found:
+        """All that is wrong with it; nothing when it is not asked about any more."""
         with ExitStack() as held:
             opened = self._hold(run.extents, held)
             # Changed or gone before it was locked: then it is not what is asked about any more.
@@ -107,9 +143,11 @@ class _Scan:
                 opened[extent.segment] = file
             if not files.lock_shared(opened[extent.segment], extent.offset, extent.length):
                 return None
+            if self._from_disk:
+                files.drop_cached(opened[extent.segment], extent.offset, extent.length)
         return [(opened[extent.segment], extent) for extent in extents]
 
-    def _hash(self, run: _Run, opened: list[tuple[int, Extent]]) -> Found:
+    def _hash(self, run: Run, opened: list[tuple[int, Extent]]) -> Found:
         start: int | None = None  # of bad leaves, one after the other
         at = 0
         for number, (chunk, readable) in enumerate(_chunks(opened, run.profile.chunk)):
@@ -121,8 +159,7 @@ class _Scan:
             elif not good and start is None:
                 start = at
             at += len(chunk)
-            self._done += len(chunk)
-            self._progress(self._done)
+            self._hashed(len(chunk))
         if start is not None:
             yield "leaf", f"{run.where}, bytes {start} to {at - 1}", at - start
 

@@ -10,7 +10,7 @@ import apsw
 import msgspec
 
 from store import unixfs, version_rows
-from store.apply import decode_extents
+from store.content_rows import NOWHERE, decode_extents
 from store.database import Row, one, row_crc
 from store.intact import intact
 from store.names import decode_attributes
@@ -152,7 +152,15 @@ def _contents(db: apsw.Connection, owned: "_Owned") -> Found:
             yield "content-checksum", f"content {id}", size
         if profile_of(cid, size, leaves) is None:
             yield "content-cid", f"content {id}: its leaves have another root", size
+        if packed == NOWHERE:
+            packed = _quarantined(db, id)
+            yield "quarantine", f"content {id} is damaged and not served", size
         yield from owned.check(f"content {id}", id, size, packed)
+
+
+def _quarantined(db: apsw.Connection, content: int) -> bytes:
+    row = one(db, "SELECT extents FROM quarantine WHERE content = ?", (content,))
+    return bytes(row[0]) if row else NOWHERE
 
 
 def _parts(db: apsw.Connection, owned: "_Owned") -> Found:
@@ -218,6 +226,8 @@ class _Owned:
 
     def _extents_of(self, owner: int) -> tuple[Extent, ...]:
         row: Row | None = one(self._db, "SELECT extents FROM content WHERE id = ?", (owner,))
+        if row == (NOWHERE,):
+            row = (_quarantined(self._db, owner),)
         row = row or one(self._db, "SELECT extents FROM part WHERE seq = ?", (owner,))
         return (extents_of(row[0]) if row else None) or ()
 

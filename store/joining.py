@@ -11,7 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from store import unixfs
-from store.apply import decode_extents
+from store.content_rows import decode_extents
 from store.database import Row, one, open_reader, snapshot
 from store.errors import NoSuchUpload, PartChanged
 from store.extents import merged, within

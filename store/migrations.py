@@ -124,6 +124,11 @@ def _messages(db: "Database") -> None:
     )
 
 
+def _quarantine(db: "Database") -> None:
+    """Extents of contents whose bytes are damaged; the content itself then has none."""
+    db.execute("CREATE TABLE quarantine (content INTEGER PRIMARY KEY, extents BLOB NOT NULL)")
+
+
 STEPS: tuple[Callable[["Database"], None], ...] = (
     _names,
     _space,
@@ -132,6 +137,7 @@ STEPS: tuple[Callable[["Database"], None], ...] = (
     _versions,
     _object_lock,
     _messages,
+    _quarantine,
 )
 """Never edited once released; a change of schema is one more step at the end."""
 

@@ -8,7 +8,7 @@ import apsw
 import msgspec
 
 from store import bucket_config, retention, version_id, version_rows
-from store.apply import decode_extents
+from store.content_rows import decode_extents
 from store.database import Row, every, one
 from store.records import Attributes, Bucket, Entry, Extent, ObjectPart
 

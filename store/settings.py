@@ -18,5 +18,7 @@ class Settings(Struct, frozen=True):
     lifecycle configuration."""
     journal_bytes: int = 1 << 30
     """A journal longer than this, and than the database, is trimmed after a new base."""
+    scrub_days: float = 30.0
+    """A scrub begins this long after the one before; 0: never."""
     upkeep_bytes_per_second: int = 20 << 20
     """How fast chores (``store.chores``) read; 0: as fast as they can."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 
 from store import database, migrations, outbox, recovery, version_rows
-from store.apply import decode_extents
+from store.content_rows import decode_extents
 from store.database import every
 from store.intact import intact
 from store.journal import Journal
@@ -116,7 +116,7 @@ async def content(store: Store, entry, start: int = 0, length: int | None = None
 TABLES = (
     *("bucket", "entry", "version", "body", "content", "extent"),
     *("trash", "segment", "upload", "part", "state"),
-    "message",
+    *("message", "quarantine"),
 )
 
 

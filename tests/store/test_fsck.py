@@ -21,7 +21,7 @@ from storing import (
 )
 
 from store import fsck, fsck_bytes
-from store.apply import decode_extents
+from store.content_rows import decode_extents
 from store.database import FILE, every, one
 from store.prepare import prepare
 from store.records import Extent
@@ -329,7 +329,7 @@ def test_a_torn_page_is_a_finding(sound):
 
 @pytest.mark.parametrize(
     ("where", "step"),
-    [(fsck.fsck_space, "check"), (fsck_bytes._Scan, "_hold"), (fsck_bytes._Scan, "_hash")],
+    [(fsck.fsck_space, "check"), (fsck_bytes.Scan, "_hold"), (fsck_bytes.Scan, "_hash")],
     ids=["after the snapshot", "before bytes are locked", "while bytes are read"],
 )
 async def test_a_server_at_work_is_no_damage(directory, monkeypatch, where, step):

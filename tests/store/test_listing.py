@@ -11,7 +11,7 @@ from storing import make_bucket, opened, put
 from test_names import plain
 
 from store import database, listing, migrations
-from store.apply import encode
+from store.content_rows import encode
 from store.records import Attributes, Traits, traits
 
 BUCKET = 7

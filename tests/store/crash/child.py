@@ -15,6 +15,7 @@ from store import recovery
 from store.backup import backup
 from store.prepare import prepare
 from store.rebuild import rebuild
+from store.scrub import scrub
 from store.store import Store
 from store.trimming import trim
 
@@ -72,6 +73,10 @@ def _backup(directory: Path, target: str) -> None:
     backup(directory, Path(target))
 
 
+def _scrub(directory: Path) -> None:
+    scrub(directory)
+
+
 def _trim(directory: Path) -> None:
     trim(directory)
 
@@ -86,5 +91,6 @@ if __name__ == "__main__":
         "rebuild": _rebuild,
         "backup": _backup,
         "trim": _trim,
+        "scrub": _scrub,
     }
     verbs[verb](Path(directory), *rest)
