@@ -2,6 +2,10 @@
 
 from gateway.access import Needs
 from gateway.operation import Operations, operation
+from gateway.operations.accelerate import (
+    get_bucket_accelerate_configuration,
+    put_bucket_accelerate_configuration,
+)
 from gateway.operations.acl import (
     get_bucket_acl,
     get_object_acl,
@@ -20,7 +24,6 @@ from gateway.operations.complete import complete_multipart_upload
 from gateway.operations.copy import copy_object, upload_part_copy
 from gateway.operations.cors import delete_bucket_cors, get_bucket_cors, put_bucket_cors
 from gateway.operations.defaults import (
-    get_bucket_accelerate_configuration,
     get_bucket_logging,
     get_bucket_request_payment,
     get_object_torrent,
@@ -147,6 +150,7 @@ OPERATIONS = Operations(
         ),
         operation("PUT /{Bucket}?requestPayment", OWNER, put_bucket_request_payment),
         operation("GET /{Bucket}?requestPayment", OWNER, get_bucket_request_payment),
+        operation("PUT /{Bucket}?accelerate", OWNER, put_bucket_accelerate_configuration),
         operation("GET /{Bucket}?accelerate", OWNER, get_bucket_accelerate_configuration),
         operation("GET /{Bucket}?logging", OWNER, get_bucket_logging),
         operation("PUT /{Bucket}?notification", OWNER, put_bucket_notification_configuration),

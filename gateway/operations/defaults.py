@@ -1,4 +1,4 @@
-"""Who pays; and what is so of every bucket: no acceleration, no log, empty lists.
+"""Who pays; and what is so of every bucket: no log, empty lists.
 
 To change the latter is NotImplemented.
 """
@@ -48,20 +48,6 @@ async def get_bucket_request_payment(call: Call, ask: Asks) -> GetBucketRequestP
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketRequestPayment.html
     """
     return GetBucketRequestPaymentOutput(payer=payer(call.bucket))
-
-
-class GetBucketAccelerateConfigurationOutput(Shape, root="AccelerateConfiguration"):
-    """Empty: acceleration was never set."""
-
-
-async def get_bucket_accelerate_configuration(
-    call: Call, ask: Asks
-) -> GetBucketAccelerateConfigurationOutput:
-    """An empty document: acceleration was never set.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketAccelerateConfiguration.html
-    """
-    return GetBucketAccelerateConfigurationOutput()
 
 
 class GetBucketLoggingOutput(Shape, root="BucketLoggingStatus"):
