@@ -110,12 +110,10 @@ class Sweep:
                     current, judge, prefix=prefix, after=place, limit=VERSIONS
                 )
                 ended = await self._telling(current).expire(current, found) if found else 0
-                if ended is None:
-                    continue  # judged by rules that are not the bucket's any more
-                gone += ended
-                more, place = after is not None, after or place
-                if time.monotonic() - self._noted_at >= NOTED_SECONDS:
-                    self._write(Noted(bucket=bucket.id, place=place))
+                if ended is not None:  # else judged by rules that are not the bucket's any more
+                    gone += ended
+                    more, place = after is not None, after or place
+                    self._note(Noted(bucket=bucket.id, place=place))
                 await self._have_rest(began)
         return gone
 
@@ -154,6 +152,10 @@ class Sweep:
 
     async def _have_rest(self, began: float) -> None:
         await asyncio.sleep((time.monotonic() - began) * self._rest)
+
+    def _note(self, noted: Noted) -> None:
+        if time.monotonic() - self._noted_at >= NOTED_SECONDS:
+            self._write(noted)
 
     def _write(self, noted: Noted) -> None:
         self._progress.write(msgspec.msgpack.encode(noted))
