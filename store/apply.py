@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import apsw
+import msgspec
 
 from store import bucket_config, content_rows, retention, version_rows
 from store.changes import (
@@ -40,7 +41,12 @@ from store.content_rows import decode_extents, disown, encode, forget, own
 from store.database import Row, every, one, row_crc
 from store.errors import Damaged
 from store.failpoints import hit
-from store.records import ENABLED, traits
+from store.records import ENABLED, Attributes, traits
+
+ANNOTATIONS = -1
+"""In the place of a bucket: the entries that are annotations (``store.annotated``)."""
+
+_decode_attributes = msgspec.msgpack.Decoder(Attributes).decode
 
 
 def apply(connection: apsw.Connection, lsn: int, change: Change) -> None:
@@ -179,7 +185,8 @@ def _drop_entry(db: apsw.Connection, lsn: int, c: DropEntry) -> None:
 
 
 def _held(db: apsw.Connection, bucket: int, key: bytes) -> list[Row]:
-    return every(db, "SELECT body, content FROM entry WHERE bucket = ? AND key = ?", (bucket, key))
+    held = "SELECT body, content, attributes FROM entry WHERE bucket = ? AND key = ?"
+    return every(db, held, (bucket, key))
 
 
 def _take(db: apsw.Connection, lsn: int, c: PutEntry) -> tuple[int | None, int | None]:
@@ -190,7 +197,9 @@ def _take(db: apsw.Connection, lsn: int, c: PutEntry) -> tuple[int | None, int |
 
 
 def _release(db: apsw.Connection, held: Row, time: int) -> None:
-    body, content = held
+    body, content, attributes = held
+    if b"annotations" in attributes:
+        _drop_annotations(db, attributes, time)
     if body is not None:
         db.execute("DELETE FROM body WHERE id = ?", (body,))
     if content is not None:
@@ -199,6 +208,19 @@ def _release(db: apsw.Connection, held: Row, time: int) -> None:
 
 def _quarantine(db: apsw.Connection, lsn: int, c: Quarantine) -> None:
     content_rows.quarantine(db, lsn, c.content)
+
+
+def _drop_annotations(db: apsw.Connection, attributes: bytes, time: int) -> None:
+    token = _decode_attributes(attributes).annotations
+    if token is None:
+        return  # the word was somewhere else
+    for old in every(
+        db,
+        "DELETE FROM entry WHERE bucket = ? AND key > ? AND key < ?"
+        " RETURNING body, content, attributes",
+        (ANNOTATIONS, token, token + b"\xff"),  # a byte that no name has, all being UTF-8
+    ):
+        _release(db, old, time)
 
 
 # --- uploads -----------------------------------------------------------------------------------

@@ -244,7 +244,11 @@ class CopyObject(Commit[Entry]):
         if current.body is not None:
             data = names.inline_bytes(db, current.body)
             change = msgspec.structs.replace(change, source=Inline(data))
+        self.before(transaction, current)
         return put_and_read(transaction, change, versioning, lock)
+
+    def before(self, transaction: Transaction, source: Entry) -> None:
+        """What else is copied, once it is sure that the object will be."""
 
 
 class RenameObject(Commit[Entry]):
@@ -278,6 +282,9 @@ class RenameObject(Commit[Entry]):
             parts=names.parts(db, current),
         )
         entry = put_and_read(transaction, change, versioning, lock)
+        if current.attributes.annotations is not None:  # they have gone with the object
+            bare = msgspec.structs.replace(current.attributes, annotations=None)
+            transaction.apply(SetAttributes(source.bucket, source.key, bare))
         transaction.apply(DropEntry(source.bucket, source.key, self._now))
         return entry
 

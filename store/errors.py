@@ -49,6 +49,10 @@ class NoSuchEntry(StoreError):
     """The key has no object: it never had, or it was deleted in the meantime."""
 
 
+class TooManyAnnotations(StoreError):
+    """Of one version of an object."""
+
+
 class NoSuchUpload(StoreError):
     """The upload was never made, was aborted, or was completed."""
 

@@ -10,6 +10,7 @@ import apsw
 import msgspec
 
 from store import unixfs, version_rows
+from store.apply import ANNOTATIONS
 from store.content_rows import NOWHERE, decode_extents
 from store.database import Row, one, row_crc
 from store.intact import intact
@@ -22,8 +23,10 @@ Found = Iterator[tuple[str, str, int]]
 
 def check(db: apsw.Connection, *, fast: bool) -> Found:
     """Entries resolve, checksums of rows hold, references are counted right, extents are owned."""
-    yield from _entries(db, "entry", fast)
-    yield from _entries(db, "version", fast)
+    tokens: set[bytes] = set()
+    yield from _entries(db, "version", fast, tokens)
+    yield from _entries(db, "entry", fast, tokens)
+    yield from _annotations(db, tokens)
     yield from _order(db)
     yield from _locks(db)
     yield from _references(db, "content", "SELECT id, refs, size FROM content ORDER BY id")
@@ -47,14 +50,17 @@ _ENTRIES = (
 )
 
 
-def _entries(db: apsw.Connection, table: str, fast: bool) -> Found:
+def _entries(db: apsw.Connection, table: str, fast: bool, tokens: set[bytes]) -> Found:
+    """Adds the tokens of annotations that it finds."""
     for row in db.execute(_ENTRIES.format("length(b.bytes)" if fast else "b.bytes", table)):
         values, (crc, name, cid, size, data) = row[:16], row[16:]
         bucket, key, entry_size, entry_cid = values[0], values[1], values[3], values[4]
         where = _where(name or bucket, key)
         if version_rows.crc(values) != crc:
             yield "entry-checksum", where, entry_size
-        if name is None:
+        if b"annotations" in values[9]:
+            tokens |= _token(values[9])
+        if name is None and bucket != ANNOTATIONS:
             yield "entry-bucket", f"{where}: there is no bucket {bucket}", entry_size
         body, content = values[11], values[12]
         if body is None and content is None and table == "version":
@@ -92,6 +98,22 @@ def _locks(db: apsw.Connection) -> Found:
         "SELECT name FROM bucket WHERE lock != '' AND versioning != ?", (ENABLED,)
     ):
         yield "bucket-lock", f"{name} locks objects but keeps no versions", 0
+
+
+def _annotations(db: apsw.Connection, tokens: set[bytes]) -> Found:
+    """Each belongs to a version that is there."""
+    scan = "SELECT substr(key, 1, 16), sum(size) FROM entry WHERE bucket = ? GROUP BY 1"
+    for token, size in db.execute(scan, (ANNOTATIONS,)):
+        if token not in tokens:
+            yield "annotation-orphan", token.hex(), size
+
+
+def _token(attributes: bytes) -> set[bytes]:
+    try:
+        token = decode_attributes(attributes).annotations
+    except msgspec.MsgspecError:
+        return set()  # its checksum tells
+    return set() if token is None else {token}
 
 
 def _where(bucket: str | int, key: bytes) -> str:

@@ -120,6 +120,8 @@ class Attributes(Struct, frozen=True, omit_defaults=True):
     """``None``: the bytes are stored as they were sent."""
     lock: Lock | None = None
     """``None``: it can be deleted. ``Store.set_lock`` alone changes that of a version."""
+    annotations: bytes | None = None
+    """Where those of this one version are (``store.annotated``); ``None``: it never had any."""
 
 
 STORAGE_CLASS = "x-amz-storage-class"

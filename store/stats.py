@@ -11,7 +11,7 @@ from store.records import Stats
 
 _QUERIES = (
     "SELECT count(*) FROM bucket",
-    "SELECT count(*), coalesce(sum(size), 0) FROM entry",
+    "SELECT count(*), coalesce(sum(size), 0) FROM entry WHERE bucket > 0",
     "SELECT count(*) FROM upload WHERE completed_etag IS NULL",
     "SELECT coalesce(sum(length(bytes)), 0) FROM body",
     "SELECT coalesce(sum(length), 0) FROM extent",

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from store import commits, joining, listing, multipart, names, stats, uploads
+from store.annotated import Annotated, CopyAnnotated
 from store.announcing import Announcing
 from store.buckets import Buckets
 from store.commits import ANYTHING
@@ -52,7 +53,7 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Store(Buckets, Versioned, Announcing):
+class Store(Buckets, Versioned, Announcing, Annotated):
     """One worker's door to the data directory, which ``store.prepare`` has made ready.
 
     Of the processes that store bytes at one time, each has a ``worker`` number of its own. One
@@ -190,13 +191,15 @@ class Store(Buckets, Versioned, Announcing):
         owner: str,
         attributes: Attributes,
         expect: Expect = ANYTHING,
+        annotations: bool = False,
     ) -> Entry:
         """Name the bytes of ``source`` once more, without copying them. Keeps ETag, CID and parts.
 
-        The target may be the source. Raises as ``put``; ``NoSuchEntry`` also when the source has
-        changed since it was read.
+        Its ``annotations`` too, if so asked. The target may be the source. Raises as ``put``;
+        ``NoSuchEntry`` also when the source has changed since it was read.
         """
-        commit = commits.CopyObject(
+        annotated = annotations and source.attributes.annotations is not None
+        commit = (CopyAnnotated if annotated else commits.CopyObject)(
             source,
             bucket,
             key,

@@ -42,7 +42,7 @@ _WRITE = {
 def set_aside(db: apsw.Connection, bucket: int, key: bytes, *, null: bool) -> list[Row]:
     """Make room for a new newest version, which is the ``null`` one or is not.
 
-    Returns body and content of what it takes the place of, to be released.
+    Returns body, content and attributes of what it takes the place of, to be released.
     """
     if not null:
         _keep(db, bucket, key)
@@ -58,11 +58,11 @@ def _keep(db: apsw.Connection, bucket: int, key: bytes) -> None:
 
 
 def take(db: apsw.Connection, table: str, bucket: int, key: bytes, number: int) -> list[Row]:
-    """Take the version out of the table. Returns its body and content if it was there."""
+    """Take the version out of the table. Returns, if it was there, what is to be released."""
     return every(
         db,
         f"DELETE FROM {table} WHERE bucket = :bucket AND key = :key AND {_where(table, number)}"
-        " RETURNING body, content",
+        " RETURNING body, content, attributes",
         {"bucket": bucket, "key": key, "number": number},
     )
 

@@ -51,6 +51,16 @@ async def chosen(call: Call, ask: Encrypting) -> Key | None:
     return _key(call, await kms_key(call, record.key_id), record)
 
 
+async def alike(call: Call, record: Encryption) -> Key:
+    """A new key, kept as that of an object is that the gateway can open itself.
+
+    Raises ``KmsNotFound``.
+    """
+    known = call.keys.kms.objects
+    wrapping = known if record.key_id is None else await kms_key(call, record.key_id)
+    return _key(call, wrapping, msgspec.structs.replace(record, stored=0))
+
+
 def _key(call: Call, wrapping: WrappingKey, record: Encryption) -> Key:
     data = secrets.token_bytes(KEY_BYTES)
     wrapped = wrapping.wrap(data, place(call.bucket.id, record))

@@ -12,6 +12,12 @@ from gateway.operations.acl import (
     put_bucket_acl,
     put_object_acl,
 )
+from gateway.operations.annotations import (
+    delete_object_annotation,
+    get_object_annotation,
+    list_object_annotations,
+    put_object_annotation,
+)
 from gateway.operations.attributes import get_object_attributes
 from gateway.operations.bucket import (
     create_bucket,
@@ -206,6 +212,12 @@ OPERATIONS = Operations(
         operation("GET /{Bucket}/{Key+}?retention", OWNER, get_object_retention),
         operation("PUT /{Bucket}/{Key+}?legal-hold", OWNER, put_object_legal_hold),
         operation("GET /{Bucket}/{Key+}?legal-hold", OWNER, get_object_legal_hold),
+        operation("PUT /{Bucket}/{Key+}?annotation", OWNER, put_object_annotation),
+        operation("GET /{Bucket}/{Key+}?annotation", OWNER, get_object_annotation),
+        operation("GET /{Bucket}/{Key+}?annotation", OWNER, list_object_annotations),
+        operation(
+            "DELETE /{Bucket}/{Key+}?annotation", OWNER, delete_object_annotation, status=204
+        ),
         operation("GET /{Bucket}/{Key+}?torrent", GET, get_object_torrent),
         operation("GET /{Bucket}/{Key+}?attributes", GET, get_object_attributes),
         operation("POST /{Bucket}/{Key+}?uploads", WRITE, create_multipart_upload),

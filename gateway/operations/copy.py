@@ -14,7 +14,7 @@ from gateway.encryption.choice import asked, chosen
 from gateway.encryption.members import CidOf, CustomerKey, Encrypted, EncryptedInContext, Encrypting
 from gateway.encryption.object_keys import Key, cid_of, said, upload_key
 from gateway.encryption.sealing import stage
-from gateway.errors import ConditionalRequestConflict, InvalidRequest, NoSuchKey
+from gateway.errors import ConditionalRequestConflict, InvalidRequest, NoSuchKey, S3NotImplemented
 from gateway.lifecycle.fates import expiration
 from gateway.naming import key_bytes, quote_etag, user_metadata
 from gateway.operation import Call
@@ -61,10 +61,18 @@ class TaggingDirective(StrEnum):
     REPLACE = "REPLACE"
 
 
+class AnnotationDirective(StrEnum):
+    COPY = "COPY"
+    EXCLUDE = "EXCLUDE"
+
+
 class CopyObjectInput(Content, Source, Encrypting):
     bucket: Annotated[str, Label("Bucket")]
     key: Annotated[str, Label("Key")]
     checksum_algorithm: Annotated[str | None, Header("x-amz-checksum-algorithm")] = None
+    annotation_directive: Annotated[
+        AnnotationDirective, Header("x-amz-object-annotation-directive")
+    ] = AnnotationDirective.COPY
     if_match: Annotated[str | None, Header("If-Match")] = None
     if_none_match: Annotated[str | None, Header("If-None-Match")] = None
     metadata_directive: Annotated[MetadataDirective, Header("x-amz-metadata-directive")] = (
@@ -113,9 +121,9 @@ async def copy_object(call: Call, ask: CopyObjectInput) -> CopyObjectOutput:
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
 
     Raises as ``readable``, ``attributes`` and ``locks.of_new``; ``AccessDenied`` (a right on tags
-    is missing); ``InvalidRequest`` (too large, or onto itself with no change);
-    ``ConditionalRequestConflict`` when the source is replaced faster than it can be named; and as
-    ``Store.copy`` of the target.
+    or annotations is missing); ``S3NotImplemented`` (annotations of what is encrypted);
+    ``InvalidRequest`` (too large, or onto itself with no change); ``ConditionalRequestConflict``
+    when the source is replaced faster than it can be named; and as ``Store.copy`` of the target.
     """
     acl = object_acl(call, ask.acl)
     lock = locks.of_new(call, ask)
@@ -124,6 +132,7 @@ async def copy_object(call: Call, ask: CopyObjectInput) -> CopyObjectOutput:
         source = readable(call, ask)
         _check_legal(call, ask, source)
         _check_tags(call, ask, source)
+        annotations = _annotations(call, ask, source)
         kept = replace(await _checksummed(call, ask, acl, source), lock=lock)
         key = await chosen(call, ask)
         owner = owner_of(call.bucket, call.caller.id, acl)
@@ -136,8 +145,10 @@ async def copy_object(call: Call, ask: CopyObjectInput) -> CopyObjectOutput:
                     owner=owner,
                     attributes=kept,
                     expect=expect,
+                    annotations=annotations,
                 )
             else:
+                _check_copied(annotations)
                 entry = await _sealed_anew(call, ask, source, key, owner, kept, expect)
         except store_errors.NoSuchEntry as error:
             if readable(call, ask).seq == source.seq:
@@ -255,6 +266,29 @@ def _check_tags(call: Call, ask: CopyObjectInput, source: Entry) -> None:
                 Needs.OWNER, there, action, key=wanted.key, entry=source, version=wanted.version_id
             )
         call.allow(Needs.OWNER, call.bucket, "s3:PutObjectTagging", key=ask.key)
+
+
+def _annotations(call: Call, ask: CopyObjectInput, source: Entry) -> bool:
+    """Whether there are some to be copied. Raises ``AccessDenied``."""
+    wanted = ask.annotation_directive is AnnotationDirective.COPY
+    if not wanted or source.attributes.annotations is None:
+        return False
+    at = named(ask.copy_source)
+    there = call.store.bucket(at.bucket)
+    if there is not None:
+        action = "s3:GetObjectAnnotation"
+        call.allow(Needs.OWNER, there, action, key=at.key, entry=source, version=at.version_id)
+    call.allow(Needs.OWNER, call.bucket, "s3:PutObjectAnnotation", key=ask.key)
+    return True
+
+
+def _check_copied(annotations: bool) -> None:
+    """Raises ``S3NotImplemented``: their keys are bound to the bucket they are in."""
+    if annotations:
+        raise S3NotImplemented(
+            "Annotations of encrypted objects are not copied; exclude them.",
+            Header="x-amz-object-annotation-directive",
+        )
 
 
 def _check_size(size: int) -> None:

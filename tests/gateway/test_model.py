@@ -51,7 +51,6 @@ IGNORED = {
     "content-md5": "read with the body",
     "x-amz-expected-bucket-owner": "read before the operation, with the rights",
     **{f"x-amz-grant-{name}": "read with the ACL" for name in GRANTS},
-    "x-amz-object-annotation-directive": "objects have no annotations",
     "x-amz-optional-object-attributes": "nothing is ever restored from an archive",
     "x-amz-request-payer": "read before the operation, with the rights",
     "x-amz-sdk-checksum-algorithm": "read with the body",

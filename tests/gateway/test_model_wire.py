@@ -150,7 +150,7 @@ def test_botocore_reads_back_all_we_render(row: Operation, data: st.DataObject):
     for deviating in ("Expires", "LocationConstraint"):
         read.pop(deviating, None)
         said.pop(deviating, None)
-    for payload in {"Body", "Policy"} & said.keys():
+    for payload in {"AnnotationPayload", "Body", "Policy"} & said.keys():
         said[payload] = BODY.decode()
     assert bare(read) == bare(said)
 
