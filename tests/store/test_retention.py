@@ -349,6 +349,18 @@ class NothingGetsAround(RuleBasedStateMachine):
             assert answer == Deleted(entry.version)
             del self.there[entry.key, entry.version]
 
+    @rule()
+    def expire_everything(self) -> None:
+        bucket = self.store.bucket("bucket")
+        seen = self.store.doomed(bucket, lambda _: True, prefix=b"", after=None, limit=1000)
+        past, _ = self.run(seen)
+        self.run(self.store.expire(bucket, past))
+        for (key, version), (_, lock) in list(self.there.items()):
+            if self.store.version(bucket, key, version) is None:
+                assert not lock.hold
+                assert lock.retain_until <= self.clock.now
+                del self.there[key, version]
+
     @rule(
         data=st.data(),
         period=periods,
