@@ -36,6 +36,7 @@ from store.errors import (
     NoObjectLock,
     NotVersioned,
 )
+from store.history import Due
 from store.prepare import prepare
 from store.records import (
     ENABLED,
@@ -349,12 +350,13 @@ class NothingGetsAround(RuleBasedStateMachine):
             assert answer == Deleted(entry.version)
             del self.there[entry.key, entry.version]
 
-    @rule()
-    def expire_everything(self) -> None:
+    @rule(to=st.sampled_from([None, "GLACIER"]))
+    def expire_or_move_everything(self, to) -> None:
         bucket = self.store.bucket("bucket")
-        seen = self.store.doomed(bucket, lambda _: True, prefix=b"", after=None, limit=1000)
-        past, _ = self.run(seen)
-        self.run(self.store.expire(bucket, past))
+        due, _ = self.run(
+            self.store.due(bucket, lambda past: Due(past, to), prefix=b"", after=None, limit=1000)
+        )
+        self.run(self.store.expire(bucket, due))
         for (key, version), (_, lock) in list(self.there.items()):
             if self.store.version(bucket, key, version) is None:
                 assert not lock.hold
