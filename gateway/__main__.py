@@ -17,6 +17,7 @@ COMMANDS = {
     "gc": "store",
     "fsck": "store",
     "rebuild": "store",
+    "adopt": "store_adopt",
     "scrub": "store_scrub",
     "backup": "store_backup",
     "trim": "store_backup",

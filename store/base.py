@@ -81,7 +81,7 @@ def write(
         source.execute("COMMIT")
         # One file that needs no log beside it.
         target.execute("PRAGMA journal_mode = DELETE")
-        _verify(target)
+        verify(target)
     _sync(draft)
     files.replace(base.sum_path, _sha256(draft).encode())
     draft.rename(base.path)
@@ -106,7 +106,8 @@ def _copy_pages(
             progress(done * page_bytes, copy.page_count * page_bytes)
 
 
-def _verify(db: apsw.Connection) -> None:
+def verify(db: apsw.Connection) -> None:
+    """Raises ``Damaged`` when its pages or rows do not hold. Reads all of them."""
     for (text,) in db.execute("PRAGMA integrity_check"):
         if text != "ok":
             raise Damaged(f"the database: {text}")

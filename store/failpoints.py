@@ -21,6 +21,7 @@ S1-S3    start: database recovered, journal tail cut, nameless bytes to be retur
 S4       some of the changes that the database had lost are replayed
 R1 R2    rebuild: the new database is on disk; the old one has been put aside
 C1 C2    scrub: damage is in the report; it is in quarantine
+A1-A3    adopt: numbers are passed over; the journal is put aside; there is a base
 T1 T2    trimming: the new base is in place; a file of the journal is gone
 B1 B2    backup: the database is copied; all is, but not under its name yet
 =======  ==========================================================================

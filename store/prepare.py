@@ -3,18 +3,21 @@
 Leaves no SQLite handle open, so that the caller may fork its workers afterwards.
 """
 
+import logging
 from contextlib import closing
 from pathlib import Path
 
 import apsw
 
 from store import base, database, files, migrations, outbox, space
-from store.errors import JournalMismatch
+from store.errors import Damaged, JournalMismatch
 from store.failpoints import hit
 from store.journal import Journal, store_of
 from store.lock import DirectoryLock, write_lock
 from store.recovery import recover
 from store.settings import Settings
+
+log = logging.getLogger("s3gw.store")
 
 
 class Prepared:
@@ -33,7 +36,8 @@ def prepare(directory: Path, settings: Settings) -> Prepared:
     """Take the directory and make it whole. May be killed at any point and repeated.
 
     Creates what is missing, with modes 0700 and 0600. Raises ``DirectoryLocked`` at once when a
-    server has it, ``FormatTooNew``, ``JournalMismatch``, ``Unavailable``, ``NoSpace``.
+    server has it, ``FormatTooNew``, ``JournalMismatch``, ``Damaged`` when no segment is there,
+    ``Unavailable``, ``NoSpace``.
     """
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = DirectoryLock(directory)
@@ -44,6 +48,7 @@ def prepare(directory: Path, settings: Settings) -> Prepared:
         with closing(database.open_writer(directory / database.FILE, settings.durability)) as db:
             hit("S1")
             _recover(db, directory)
+            _compare(db, directory)
             _sweep(db, directory)
     except BaseException:
         lock.close()
@@ -73,6 +78,37 @@ def _recover(db: apsw.Connection, directory: Path) -> None:
     finally:
         journal.close()
         lock.close()
+
+
+def _compare(db: apsw.Connection, directory: Path) -> None:
+    """Are the base, the database and the segments of one time? Before anything is swept."""
+    reached = outbox.last_lsn(db)
+    newest = max((each.lsn for each in base.bases(directory)), default=0)
+    if newest > reached:
+        raise JournalMismatch(
+            f"database and journal are old: they end at change {reached}, a base has {newest}"
+        )
+    named = [(number, end) for number, end in space.ends(db) if end]
+    sizes = {number: _size(directory / "segments" / f"{number:08d}.seg") for number, _ in named}
+    if named and not any(sizes.values()):
+        raise Damaged(
+            f"{directory / 'segments'} has none of the {len(named)} segments that the database"
+            " names: is its file system mounted?"
+        )
+    for number, end in named:
+        if sizes[number] < end:
+            log.error(
+                "segment %d ends at %d, but the database names its bytes up to %d: it is old or"
+                " damaged, and what is missing cannot be served",
+                *(number, sizes[number], end),
+            )
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _sweep(db: apsw.Connection, directory: Path) -> None:

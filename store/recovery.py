@@ -30,6 +30,11 @@ def recover(db: apsw.Connection, journal: Journal) -> None:
     hit("S2")
     reached = outbox.last_lsn(db)
     if tail.lsn > reached:
+        first = journal.names()[0]
+        if first > reached + 1:
+            raise JournalMismatch(
+                f"the database is old: it ends at change {reached}, the journal begins at {first}"
+            )
         log.warning("database has lost %d commits; replaying the journal", tail.lsn - reached)
         replay(db, journal.records(reached))
         reached = outbox.last_lsn(db)

@@ -52,6 +52,15 @@ def end_of(db: apsw.Connection, segment: int) -> int:
     return max((end for _, end in _named(db, segment)), default=0)
 
 
+def ends(db: apsw.Connection) -> list[tuple[int, int]]:
+    """Each segment, and where the bytes that an object or a part has in it end; 0: it has none."""
+    last = 'SELECT "offset" + length FROM extent WHERE segment = number ORDER BY "offset" DESC'
+    return [
+        (number, end)
+        for number, end in every(db, f"SELECT number, coalesce(({last} LIMIT 1), 0) FROM segment")
+    ]
+
+
 def sweep(db: apsw.Connection, segment: int, path: Path) -> None:
     """Give back the bytes of an open segment that no row names: its writer is gone.
 

@@ -36,6 +36,11 @@ def refusals() -> Iterator[None]:
         keys.KeysError: (FAILED, "{}"),
         store.DirectoryLocked: (CONFLICT, "another s3gw is using {}"),
         store.NoSuchBucket: (NOT_FOUND, "no such bucket: {}"),
+        store.JournalMismatch: (
+            FAILED,
+            "{}. `s3gw rebuild` makes the database again from base and journal;"
+            " `s3gw adopt` goes on with the database as it is, without the journal",
+        ),
         store.StoreError: (FAILED, "{}"),
         PermissionError: (DENIED, "{}"),
         FileNotFoundError: (NOT_FOUND, "{}"),

@@ -12,6 +12,7 @@ from pathlib import Path
 from crash import versions
 from crash.plan import SETTINGS, plan, run
 from store import recovery
+from store.adopt import adopt
 from store.backup import backup
 from store.prepare import prepare
 from store.rebuild import rebuild
@@ -77,6 +78,10 @@ def _scrub(directory: Path) -> None:
     scrub(directory)
 
 
+def _adopt(directory: Path) -> None:
+    adopt(directory)
+
+
 def _trim(directory: Path) -> None:
     trim(directory)
 
@@ -91,6 +96,7 @@ if __name__ == "__main__":
         "rebuild": _rebuild,
         "backup": _backup,
         "trim": _trim,
+        "adopt": _adopt,
         "scrub": _scrub,
     }
     verbs[verb](Path(directory), *rest)
