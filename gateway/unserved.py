@@ -81,9 +81,7 @@ _LOCKS = "x-amz-object-lock-"
 _SERVED_LOCKS = frozenset(
     {f"{_LOCKS}{name}" for name in ("mode", "retain-until-date", "legal-hold")}
 )
-_HARMLESS = {
-    "x-amz-bucket-namespace": "global",
-}
+_HARMLESS = {"x-amz-bucket-namespace": "global"}
 """Headers with the one value (in lower case) that asks for what is done anyway."""
 
 
