@@ -54,7 +54,8 @@ def parse(
             "*", _query(""), None, None, _bucket_of(host, base_domains) is not None, False
         )
     else:
-        read = _place if len(target) <= MOST_KEPT else _place.__wrapped__
+        again = method in ("GET", "HEAD") and len(target) <= MOST_KEPT
+        read = _kept if again else _place
         place = read(target, host, base_domains, website_domains)
     return Request(
         method=method,
@@ -82,11 +83,9 @@ class Place(NamedTuple):
     website: bool
 
 
-@lru_cache(maxsize=2048)
 def _place(
     target: str, host: str, base_domains: tuple[str, ...], website_domains: tuple[str, ...]
 ) -> Place:
-    """Kept, since what is popular is asked for again and again, presigned URLs included."""
     path, _, query = target.partition("?")
     plain = target.isprintable() and " " not in target and "#" not in target
     if not plain and _UNPRINTABLE.search(target):
@@ -103,6 +102,10 @@ def _place(
             raise InvalidBucketName(BucketName="")
     is_virtual = virtual is not None
     return Place(path, _query(query), bucket or None, checked_key(key or ""), is_virtual, website)
+
+
+_kept = lru_cache(maxsize=2048)(_place)
+"""What is popular is read again and again, presigned URLs included."""
 
 
 @lru_cache(maxsize=1024)
@@ -154,8 +157,13 @@ def _bucket_of(host: str, base_domains: tuple[str, ...]) -> str | None:
     return host[: -len(max(bases, key=len)) - 1] or None if bases else None
 
 
+_NO_QUERY = Query([], [])
+
+
 def _query(query: str) -> Query:
-    raw = [_split(part) for part in query.split("&") if part] if query else []
+    if not query:
+        return _NO_QUERY
+    raw = [_split(part) for part in query.split("&") if part]
     return Query(raw, [(_decode(name), _decode(value)) for name, value in raw])
 
 
