@@ -206,19 +206,18 @@ async def _answer(
     asked = question(operation.name, trace.caller, request) if state is not None else None
     if asked is None or state is None:
         return (await _made(gateway, operation, request, verified, now, trace, extra))[0]
-    known = gateway.remembered.find(asked, state)
+    known = gateway.remembered.find(asked, state, gateway.store)
     if known is None:
-        known, bucket = await _made(gateway, operation, request, verified, now, trace, extra)
-        if _steady(bucket) and gateway.store.state() == state:
-            gateway.remembered.keep(asked, state, known)
+        known, bucket, entry = await _made(gateway, operation, request, verified, now, trace, extra)
+        if bucket is not None and _steady(bucket) and gateway.store.state() == state:
+            gateway.remembered.keep(asked, state, known, bucket, entry)
     return known
 
 
-def _steady(bucket: Bucket | None) -> bool:
+def _steady(bucket: Bucket) -> bool:
     """Its answer is the same at any time, from anywhere, whoever agrees to pay."""
     return (
-        bucket is not None
-        and not access.has_policy(bucket)
+        not access.has_policy(bucket)
         and bucket_cors.CONFIG not in bucket.config
         and bucket_payment.CONFIG not in bucket.config
     )
@@ -232,8 +231,8 @@ async def _made(
     now: datetime,
     trace: Trace,
     extra: list[tuple[str, str]],
-) -> tuple[Response, Bucket | None]:
-    """The answer by allow, parse, run, render; and the bucket it is about."""
+) -> tuple[Response, Bucket | None, Entry | None]:
+    """The answer by allow, parse, run, render; the bucket and the object it is about."""
     bucket, entry = _allow(gateway, operation, request, verified, now)
     store = gateway.store
     if bucket is not None and NOTIFICATION in bucket.config and request.method not in _READS:
@@ -264,8 +263,8 @@ async def _made(
         document = await verified.body.read(LARGE_DOCUMENT_BYTES if large else DOCUMENT_BYTES)
     ask = wire.parse(operation.input, request, document=document, stream=verified.body)
     if operation.slow:
-        return await _slow(operation, call, ask, trace), bucket
-    return wire.render(await operation.handler(call, ask), status=operation.status), bucket
+        return await _slow(operation, call, ask, trace), bucket, entry
+    return wire.render(await operation.handler(call, ask), status=operation.status), bucket, entry
 
 
 async def _website(

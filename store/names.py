@@ -86,6 +86,12 @@ def entry(db: apsw.Connection, bucket: int, key: bytes) -> Entry | None:
     return None
 
 
+def seq(db: apsw.Connection, bucket: int, key: bytes) -> int | None:
+    """``entry(...).seq``, at a third of the price."""
+    row = one(db, "SELECT seq FROM entry WHERE bucket = ? AND key = ?", (bucket, key))
+    return row[0] if row else None
+
+
 def entry_of(row: Row, extents: tuple[Extent, ...] = ()) -> Entry:
     """A row of ``ENTRY_COLUMNS`` as a value."""
     bucket, key, seq, size, cid, etag, modified, owner, attributes, *rest = row

@@ -100,6 +100,10 @@ class Store(Buckets, Versioned, Announcing, Annotated):
         """The current version; ``None`` also when that is a delete marker."""
         return names.entry(self._db, bucket.id, key)
 
+    def seq(self, bucket: Bucket, key: bytes) -> int | None:
+        """That of ``entry``: another one after any change of the object."""
+        return names.seq(self._db, bucket.id, key)
+
     def parts(self, entry: Entry) -> Sequence[ObjectPart]:
         """The parts of an object that came from a multipart upload, by number; else empty."""
         return names.parts(self._db, entry) if entry.parts_count else ()

@@ -92,6 +92,70 @@ def test_a_change_is_seen_at_once_by_who_has_just_asked(gateway, s3, ask):
     assert b" 404 " in ask("GET", "new")[:20]
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_change_elsewhere_leaves_an_answer_as_it_is(gateway, s3, ask, found, method):
+    s3.put_object(Bucket=BUCKET, Key="stays", Body=b"abc")
+    first = ask(method, "stays")
+    for number in range(3):
+        s3.put_object(Bucket=BUCKET, Key=f"elsewhere{number}", Body=b"x")
+        assert ask(method, "stays") == first
+        assert len(found) == number + 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda s3: s3.put_object(Bucket=BUCKET, Key="mine", Body=b"abd", Metadata={"a": "b"}),
+        lambda s3: s3.put_object(Bucket=BUCKET, Key="mine", Body=b"abc", ContentType="a/b"),
+        lambda s3: s3.delete_object(Bucket=BUCKET, Key="mine"),
+        lambda s3: s3.put_object_tagging(
+            Bucket=BUCKET, Key="mine", Tagging={"TagSet": [{"Key": "a", "Value": "b"}]}
+        ),
+        lambda s3: s3.copy_object(
+            Bucket=BUCKET,
+            Key="mine",
+            CopySource=f"{BUCKET}/mine",
+            MetadataDirective="REPLACE",
+            Metadata={"c": "d"},
+        ),
+        lambda s3: s3.put_bucket_versioning(
+            Bucket=BUCKET, VersioningConfiguration={"Status": "Suspended"}
+        ),
+        lambda s3: s3.put_bucket_lifecycle_configuration(
+            Bucket=BUCKET,
+            LifecycleConfiguration={
+                "Rules": [
+                    {
+                        "ID": "r",
+                        "Status": "Enabled",
+                        "Filter": {"Prefix": "mine"},
+                        "Expiration": {"Days": 9},
+                    }
+                ]
+            },
+        ),
+    ],
+)
+def test_what_changes_about_an_object_changes_its_answers(gateway, s3, ask, found, change):
+    s3.put_object(Bucket=BUCKET, Key="mine", Body=b"abc")
+    before = [ask(method, "mine") for method in ("GET", "HEAD")]
+    change(s3)
+    asked_anew = [ask(method, "mine", **{"x-amz-new-thing": "1"}) for method in ("GET", "HEAD")]
+    assert not found
+    told = [ask(method, "mine") for method in ("GET", "HEAD")]
+    ids = re.compile(rb"<(RequestId|HostId)>[^<]*")
+    assert [ids.sub(b"", each) for each in told] == [ids.sub(b"", each) for each in asked_anew]
+    assert told != before
+
+
+def test_an_encrypted_object_is_asked_for_again_after_any_change(gateway, s3, ask, found):
+    s3.put_object(Bucket=BUCKET, Key="sealed", Body=b"abc", ServerSideEncryption="AES256")
+    first = ask("GET", "sealed")
+    s3.put_object(Bucket=BUCKET, Key="elsewhere", Body=b"x")
+    assert ask("GET", "sealed") == first
+    assert not found
+
+
 def test_who_may_no_longer_read_gets_nothing_from_memory(gateway, s3, ask, found):
     s3.put_object(Bucket=BUCKET, Key="shared", Body=b"abc")
     s3.put_bucket_acl(Bucket=BUCKET, ACL="public-read")
@@ -149,8 +213,8 @@ def test_memory_is_bounded(monkeypatch):
     names = [f"GET /bucket/{number}" for number in range(50)]
     for name in names:
         answer = Response(200, [("Content-Length", "900"), ("Content-Type", "a/b")], bytes(900))
-        kept.keep(question("GetObject", "me", asked(name)), b"state", answer)
-    known = [kept.find(question("GetObject", "me", asked(name)), b"state") for name in names]
+        kept.keep(question("GetObject", "me", asked(name)), b"state", answer, None, None)
+    known = [kept.find(question("GetObject", "me", asked(name)), b"state", None) for name in names]
     assert known[-1] is not None
     assert known[0] is None
     assert sum(len(each.body) for each in known if each) <= 10_000
