@@ -103,11 +103,6 @@ class Compat:
     """aws:kms without one is refused; AWS takes the key aws/s3. test_sse_kms_no_key,
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html"""
 
-    bypass_may_be_for_nothing: bool = False
-    """x-amz-bypass-governance-retention on deletes in a bucket without object lock is ignored, not
-    InvalidArgument: s3-tests ends every test with it.
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html"""
-
     bad_period_is_invalid_retention_period: bool = False
     """InvalidRetentionPeriod, not InvalidArgument. test_object_lock_put_obj_lock_invalid_days,
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObjectLockConfiguration.html"""

@@ -83,7 +83,7 @@ async def delete_objects(call: Call, ask: DeleteObjectsInput) -> DeleteObjectsOu
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html
 
     Raises ``MalformedXML`` (no key, too many), ``InvalidRequest`` (nothing protects the list of
-    keys from damage on the way), and as ``bypasses``.
+    keys from damage on the way).
     """
     _check_protected(ask)
     wanted = ask.delete.objects

@@ -162,7 +162,7 @@ async def delete_object(call: Call, ask: DeleteObjectInput) -> DeleteObjectOutpu
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
 
-    Raises ``InvalidArgument``, as ``may_bypass`` and as ``Store.delete`` answers.
+    Raises as ``may_bypass`` and as ``Store.delete`` answers.
     """
     check_version(ask.version_id)
     expect = conditions.expect_of_deletion(

@@ -226,19 +226,6 @@ def test_whether_a_form_may_lack_a_field_that_may_be_anything(both, s3, answers)
     assert sent.status == answers(403, 204)
 
 
-def test_whether_a_bypass_may_be_for_nothing(both, s3):
-    s3.put_object(Bucket="compat", Key="bypassed", Body=b"")
-    one = {"Bucket": "compat", "Key": "bypassed", "BypassGovernanceRetention": True}
-    many = {"Bucket": "compat", "Delete": {"Objects": [{"Key": "bypassed"}]}}
-    if both.config.compat == "rgw":
-        s3.delete_object(**one)
-        assert s3.delete_objects(**many, BypassGovernanceRetention=True)["Deleted"]
-    else:
-        assert refusal(s3.delete_object, **one) == (400, "InvalidArgument")
-        asked = many | {"BypassGovernanceRetention": True}
-        assert refusal(s3.delete_objects, **asked) == (400, "InvalidArgument")
-
-
 @pytest.mark.parametrize("period", [{"Days": 0}, {"Years": -1}])
 def test_what_a_period_that_is_none_is_called(s3, answers, period):
     rule = {"DefaultRetention": {"Mode": "GOVERNANCE", **period}}

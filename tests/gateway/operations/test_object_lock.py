@@ -288,9 +288,6 @@ def test_a_bucket_without_object_lock_says_so(s3, bucket):
         (s3.copy_object, {"CopySource": f"{bucket}/k", "ObjectLockLegalHoldStatus": "ON"}),
     ):
         assert refusal(call, **named, **more) == NO_LOCK
-    many = {"Bucket": bucket, "Delete": {"Objects": [{"Key": "k"}]}}
-    assert refusal(s3.delete_object, **named, BypassGovernanceRetention=True) == WRONG
-    assert refusal(s3.delete_objects, **many, BypassGovernanceRetention=True) == WRONG
     assert s3.get_object(**named)["Body"].read() == b"body"
 
 
@@ -515,3 +512,15 @@ def test_what_is_locked_keeps_the_key_it_is_encrypted_by(s3, put):
     s3.put_object_legal_hold(**version, **hold("OFF"))
     s3.update_object_encryption(**asked)
     assert s3.get_object(**version)["Body"].read() == b"body"
+
+
+def test_a_bypass_where_nothing_is_locked_is_no_error(s3, new_bucket):
+    bucket = new_bucket()
+    s3.put_object(Bucket=bucket, Key="k", Body=b"")
+    s3.put_object(Bucket=bucket, Key="l", Body=b"")
+
+    s3.delete_object(Bucket=bucket, Key="k", BypassGovernanceRetention=True)
+    many = {"Objects": [{"Key": "l"}]}
+    s3.delete_objects(Bucket=bucket, Delete=many, BypassGovernanceRetention=True)
+
+    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0
