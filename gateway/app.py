@@ -17,15 +17,17 @@ from typing import Any, cast
 from aiohttp import http_exceptions, http_parser, web
 
 from gateway import trace
+from gateway.access_log.spool import Spool
 from gateway.config import Config
 from gateway.errors import (
     BadRequest,
     RequestHeaderSectionTooLarge,
 )
 from gateway.fast_lane import FastLane
+from gateway.head import MAX_HEADERS, Head
 from gateway.heads import read_head
 from gateway.response import Response
-from gateway.serve import MAX_HEADERS, Gateway, Head, fail, refuse, serve
+from gateway.serve import Gateway, fail, refuse, serve
 from gateway.trace import Trace
 from gateway.wire_body import WireBody
 from keys.table import Table
@@ -187,9 +189,13 @@ async def start(
     ssl_context: ssl.SSLContext | None,
     *,
     fast: bool = True,
+    spool: Spool | None = None,
 ) -> Running:
-    """Answer S3 on a bound socket until ``Running.stop``. ``fast``: hot requests in short."""
-    gateway = Gateway(config, store, keys, partial(datetime.now, UTC))
+    """Answer S3 on a bound socket until ``Running.stop``. ``fast``: hot requests in short.
+
+    ``spool``: where lines of access logs go.
+    """
+    gateway = Gateway(config, store, keys, partial(datetime.now, UTC), spool=spool)
     most = _most_connections(config)
     server = Server(partial(_handle, gateway), config, most, gateway if fast else None)
     listener = await asyncio.get_running_loop().create_server(

@@ -69,6 +69,9 @@ class Config:
     emails: tuple[str, ...] = row(
         (), "ADDRESS=KEY pairs: the access keys that grants by e-mail address mean"
     )
+    access_log_seconds: float = row(
+        300.0, "how often what was logged of buckets becomes objects", least=0.05
+    )
     webhooks: tuple[str, ...] = row(
         (), "NAME=URL pairs: who can be told of events, as arn:s3gw:sqs::NAME:webhook"
     )

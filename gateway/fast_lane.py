@@ -21,9 +21,10 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from gateway import trace
+from gateway.head import Head
 from gateway.heads import is_hot, read_head, whole
 from gateway.response import Response
-from gateway.serve import Gateway, Head, fail, serve
+from gateway.serve import Gateway, fail, serve
 from gateway.trace import Trace
 from store.store import Outgoing
 

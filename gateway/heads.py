@@ -12,8 +12,8 @@ from aiohttp.helpers import rfc822_formatted_time
 from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 
+from gateway.head import Head
 from gateway.response import Response
-from gateway.serve import Head
 
 MOST_IN = 64 * 1024
 """Longest body taken in; it is all there before the request is looked at."""

@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from itertools import chain
-
-from msgspec import Struct
 
 from gateway import access, addressing, bucket_cors, bucket_payment, cors, naming, wire
+from gateway.access_log.configuration import CONFIG as LOGGING
+from gateway.access_log.line import Logged, line
+from gateway.access_log.spool import Spool
 from gateway.auth.body import guard
 from gateway.auth.form import read as read_form
 from gateway.auth.verify import Verified, verify
@@ -19,13 +20,11 @@ from gateway.config import Config
 from gateway.errors import (
     BORDER,
     AccessDenied,
-    BadRequest,
     InternalError,
     NoSuchBucket,
-    RequestHeaderSectionTooLarge,
     S3Error,
-    S3NotImplemented,
 )
+from gateway.head import Head, check_head
 from gateway.health import HEALTH, health
 from gateway.notifications.announcing import announced
 from gateway.notifications.configuration import CONFIG as NOTIFICATION
@@ -58,7 +57,6 @@ from store.store import Store
 
 log = logging.getLogger("s3gw.gateway")
 
-MAX_HEADERS = 128
 DOCUMENT_BYTES = 64 * 1024
 LARGE_DOCUMENT_BYTES = 2 * 1024 * 1024
 """For DeleteObjects (1,000 keys) and CompleteMultipartUpload (10,000 parts, about 1 MiB)."""
@@ -84,32 +82,24 @@ class Gateway:
     keys: Table
     clock: Callable[[], datetime]
     remembered: Remembered = field(default_factory=Remembered)
-
-
-class Head(Struct, frozen=True):
-    """A request head as it came off the wire, not yet looked at."""
-
-    method: str
-    target: str
-    """Raw request target, latin-1."""
-    headers: list[tuple[str, str]]
-    """Lower-case names; latin-1 values, stripped."""
-    secure: bool
-    peer: str
-    version: tuple[int, int] = (1, 1)
-    """Of HTTP, as the client claims."""
+    spool: Spool | None = None
+    """Where lines of access logs go; ``None``: nowhere."""
 
 
 async def serve(gateway: Gateway, head: Head, body: RawBody) -> tuple[Response, Trace]:
     """Answer one request. Never raises: what goes wrong becomes an S3 error document."""
     trace = _trace(head.peer)
     extra: list[tuple[str, str]] = []
+    request: Request | None = None
     try:
         request = _parse(gateway.config, head, body)
         extra = cors.headers(request, gateway.config, _cors_rules(gateway, request))
         response = await _answer(gateway, request, trace, extra)
     except Exception as error:
         response = _refusal(error, head, trace)
+        if request is not None:
+            with suppress(Exception):  # the log must not keep the client from learning the error
+                _log(gateway, gateway.store.bucket(request.bucket or ""), request, trace)
     return _finished(response, trace, extra), trace
 
 
@@ -137,7 +127,7 @@ def _finished(response: Response, trace: Trace, extra: list[tuple[str, str]]) ->
 
 
 def _parse(config: Config, head: Head, body: RawBody) -> Request:
-    _check_head(config, head)
+    check_head(config, head)
     return addressing.parse(
         head.method,
         head.target,
@@ -148,23 +138,6 @@ def _parse(config: Config, head: Head, body: RawBody) -> Request:
         base_domains=config.base_domains,
         website_domains=config.website_domains,
     )
-
-
-def _check_head(config: Config, head: Head) -> None:
-    """Raises what the parser below leaves to us to refuse.
-
-    https://www.rfc-editor.org/rfc/rfc9112#section-6.1 (a transfer coding that is not understood)
-    """
-    if head.version not in ((1, 0), (1, 1)):
-        raise BadRequest("Only HTTP/1.0 and HTTP/1.1 are spoken here.")
-    if len(head.headers) > MAX_HEADERS:
-        raise RequestHeaderSectionTooLarge(MaxFieldsAllowed=MAX_HEADERS)
-    size = len(head.target) + 4 * len(head.headers) + sum(map(len, chain(*head.headers)))
-    if size > config.max_header_bytes:
-        raise RequestHeaderSectionTooLarge(MaxSizeAllowed=config.max_header_bytes)
-    for name, value in head.headers:
-        if name == "transfer-encoding" and value.lower() != "chunked":
-            raise S3NotImplemented(Header="Transfer-Encoding")
 
 
 def _cors_rules(gateway: Gateway, request: Request) -> CorsConfiguration | None:
@@ -220,7 +193,24 @@ def _steady(bucket: Bucket) -> bool:
         not access.has_policy(bucket)
         and bucket_cors.CONFIG not in bucket.config
         and bucket_payment.CONFIG not in bucket.config
+        and LOGGING not in bucket.config
     )
+
+
+def _log(
+    gateway: Gateway,
+    bucket: Bucket | None,
+    request: Request,
+    trace: Trace,
+    entry: Entry | None = None,
+) -> None:
+    """Have it logged when its last byte has gone, if its bucket is."""
+    spool = gateway.spool
+    if bucket is None or LOGGING not in bucket.config or spool is None or trace.logged is not None:
+        return
+    size = None if entry is None else entry.size
+    logged = Logged(bucket, request, gateway.clock(), size)
+    trace.logged = lambda done: spool.append(logged.bucket.name, line(logged, done))
 
 
 async def _made(
@@ -234,6 +224,7 @@ async def _made(
 ) -> tuple[Response, Bucket | None, Entry | None]:
     """The answer by allow, parse, run, render; the bucket and the object it is about."""
     bucket, entry = _allow(gateway, operation, request, verified, now)
+    _log(gateway, bucket, request, trace, entry)
     store = gateway.store
     if bucket is not None and NOTIFICATION in bucket.config and request.method not in _READS:
         origin = Origin(operation.name, verified.caller.id, request.peer, trace.request_id, now)
@@ -285,6 +276,7 @@ async def _website(
 
     try:
         bucket = gateway.store.bucket(request.bucket or "")
+        _log(gateway, bucket, request, trace)
         return await website_answer(bucket, request, read, trace.request_id)
     except Exception as error:
         return page(_told(error, trace), trace.request_id, head=request.method == "HEAD")

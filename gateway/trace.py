@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import secrets
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import count
 from time import perf_counter
@@ -51,10 +52,14 @@ class Trace(Struct):
     """S3 error code; empty when it went well."""
     bytes_in: int = 0
     bytes_out: int = 0
+    logged: "Callable[[Trace], None] | None" = None
+    """Puts it into the access log of its bucket."""
 
 
 def write(trace: Trace, format: str) -> None:
     """Log one line, as logfmt or as JSON."""
+    if trace.logged is not None:
+        trace.logged(trace)
     if not log.isEnabledFor(logging.INFO):
         return
     if format != "json":

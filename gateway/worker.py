@@ -20,8 +20,10 @@ from socket import socket
 import uvloop
 
 from gateway import app, logs, tls
+from gateway.access_log.spool import Spool
 from gateway.config import BadSetting, Config
 from gateway.lifecycle.sweeping import Sweep
+from gateway.log_delivery import DIRECTORY, LogDelivery
 from gateway.notifications.announcing import expiring
 from gateway.notifications.delivery import Delivery
 from keys.access_key import AccessKey
@@ -99,7 +101,10 @@ async def _serve(work: Work, sock: socket) -> None:
         await _make_buckets(work, store)
         context = tls.server_context(*work.certificate) if work.certificate else None
         _reload_on_hangup(work, context)
-        running = await app.start(config, store, keys, sock, context)
+        spool = Spool(config.data_dir / DIRECTORY, work.number)
+        running = await app.start(config, store, keys, sock, context, spool=spool)
+        logs_out = LogDelivery(config, store, keys, spool, delivers=work.number == 0)
+        delivering = asyncio.create_task(logs_out.run())
         delivery = Delivery(store, dict(config.webhook_urls) if work.number == 0 else {})
         delivery.start()
         gc.collect()
@@ -112,6 +117,9 @@ async def _serve(work: Work, sock: socket) -> None:
             sweeping.cancel()
         await running.stop(config.drain_seconds)
         await delivery.stop()
+        delivering.cancel()
+        await asyncio.wait({delivering})
+        spool.close()
     finally:
         await store.close()
         keys.close()

@@ -30,7 +30,6 @@ from gateway.operations.complete import complete_multipart_upload
 from gateway.operations.copy import copy_object, upload_part_copy
 from gateway.operations.cors import delete_bucket_cors, get_bucket_cors, put_bucket_cors
 from gateway.operations.defaults import (
-    get_bucket_logging,
     get_bucket_request_payment,
     get_object_torrent,
     list_bucket_analytics_configurations,
@@ -52,6 +51,7 @@ from gateway.operations.lifecycle import (
     put_bucket_lifecycle_configuration,
 )
 from gateway.operations.listing import list_objects, list_objects_v2
+from gateway.operations.logging import get_bucket_logging, put_bucket_logging
 from gateway.operations.multipart import (
     abort_multipart_upload,
     create_multipart_upload,
@@ -158,6 +158,7 @@ OPERATIONS = Operations(
         operation("GET /{Bucket}?requestPayment", OWNER, get_bucket_request_payment),
         operation("PUT /{Bucket}?accelerate", OWNER, put_bucket_accelerate_configuration),
         operation("GET /{Bucket}?accelerate", OWNER, get_bucket_accelerate_configuration),
+        operation("PUT /{Bucket}?logging", OWNER, put_bucket_logging),
         operation("GET /{Bucket}?logging", OWNER, get_bucket_logging),
         operation("PUT /{Bucket}?notification", OWNER, put_bucket_notification_configuration),
         operation("GET /{Bucket}?notification", OWNER, get_bucket_notification_configuration),

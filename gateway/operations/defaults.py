@@ -1,4 +1,4 @@
-"""Who pays; and what is so of every bucket: no log, empty lists.
+"""Who pays; and what is so of every bucket: empty lists.
 
 To change the latter is NotImplemented.
 """
@@ -48,18 +48,6 @@ async def get_bucket_request_payment(call: Call, ask: Asks) -> GetBucketRequestP
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketRequestPayment.html
     """
     return GetBucketRequestPaymentOutput(payer=payer(call.bucket))
-
-
-class GetBucketLoggingOutput(Shape, root="BucketLoggingStatus"):
-    """Empty: nothing is logged."""
-
-
-async def get_bucket_logging(call: Call, ask: Asks) -> GetBucketLoggingOutput:
-    """An empty document: nothing is logged.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketLogging.html
-    """
-    return GetBucketLoggingOutput()
 
 
 class ListInput(Shape):

@@ -45,8 +45,8 @@ class GetBucketWebsiteOutput(Shape, root="WebsiteConfiguration"):
     index_document: IndexDocument | None = None
     redirect_all_requests_to: RedirectAllRequestsTo | None = None
     routing_rules: Annotated[
-        tuple[RoutingRule, ...], Xml("RoutingRules", member="RoutingRule")
-    ] = ()
+        tuple[RoutingRule, ...] | None, Xml("RoutingRules", member="RoutingRule")
+    ] = None
 
 
 async def get_bucket_website(call: Call, ask: GetBucketWebsiteInput) -> GetBucketWebsiteOutput:

@@ -65,8 +65,8 @@ class WebsiteConfiguration(Shape, root="WebsiteConfiguration"):
     index_document: IndexDocument | None = None
     redirect_all_requests_to: RedirectAllRequestsTo | None = None
     routing_rules: Annotated[
-        tuple[RoutingRule, ...], Xml("RoutingRules", member="RoutingRule")
-    ] = ()
+        tuple[RoutingRule, ...] | None, Xml("RoutingRules", member="RoutingRule")
+    ] = None
 
 
 def check(configuration: WebsiteConfiguration) -> None:
@@ -76,8 +76,9 @@ def check(configuration: WebsiteConfiguration) -> None:
     """
     everything = configuration.redirect_all_requests_to
     index, error = configuration.index_document, configuration.error_document
+    rules = configuration.routing_rules or ()
     if everything is not None:
-        if index is not None or error is not None or configuration.routing_rules:
+        if index is not None or error is not None or rules:
             raise InvalidRequest(
                 "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules."
             )
@@ -97,9 +98,9 @@ def check(configuration: WebsiteConfiguration) -> None:
         )
     if error is not None and not error.key:
         raise InvalidArgument(ArgumentName="ErrorDocument", ArgumentValue="")
-    if len(configuration.routing_rules) > MAX_RULES:
+    if len(rules) > MAX_RULES:
         raise InvalidRequest(f"The number of routing rules must not exceed {MAX_RULES}.")
-    for rule in configuration.routing_rules:
+    for rule in rules:
         _check_rule(rule)
 
 

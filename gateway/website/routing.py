@@ -21,7 +21,7 @@ def redirected(
     everything = configuration.redirect_all_requests_to
     if everything is not None:
         return 301, _location(everything, quote(key, safe="/"), secure=secure, host=host)
-    for rule in configuration.routing_rules:
+    for rule in configuration.routing_rules or ():
         prefix, code = "", None
         if rule.condition is not None:
             prefix = rule.condition.key_prefix_equals or ""

@@ -76,6 +76,9 @@ def test_a_bucket_keeps_its_website(s3, bucket):
     said = s3.get_bucket_website(Bucket=bucket)
     del said["ResponseMetadata"]
     assert said == SITE
+    short = {"IndexDocument": {"Suffix": "i"}}
+    s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration=short)
+    assert "RoutingRules" not in s3.get_bucket_website(Bucket=bucket)
     for _ in range(2):
         gone = s3.delete_bucket_website(Bucket=bucket)
         assert gone["ResponseMetadata"]["HTTPStatusCode"] == 204
