@@ -21,7 +21,7 @@ from store.fsck_rows import Found
 
 Progress = Callable[[int, int], None]
 
-_NAME = re.compile(r"\d{16,}\.(sqlite|sha256|sha256\.new)|draft(-journal)?")
+_NAME = re.compile(r"\d{16,}\.(sqlite|sha256|sha256\.new)|draft(-journal|-expected(-wal|-shm)?)?")
 _PAGES = 256  # copied between two looks at the throttle: 1 MiB
 _PIECE = 1 << 20
 
@@ -61,13 +61,15 @@ def write(
     *,
     spent: Callable[[int], None] = lambda count: None,
     progress: Progress = lambda done, of: None,
+    also: Callable[[apsw.Connection], None] = lambda copy: None,
 ) -> Base:
     """Copy what ``source`` sees in its transaction; verified and on disk on return.
 
     The transaction is ended as soon as all is copied: meanwhile the write-ahead log grows.
 
-    ``spent`` gets the bytes of each step. Raises ``Damaged`` when rows of it do not hold, and
-    then leaves no base; ``apsw.Error``, ``NoSpace``, ``Unavailable``.
+    ``spent`` gets the bytes of each step, ``also`` verifies more of the copy. Raises ``Damaged``
+    when rows of it do not hold, and then leaves no base; ``apsw.Error``, ``NoSpace``,
+    ``Unavailable``.
     """
     folder = directory / "base"
     files.make_directory(folder)
@@ -82,6 +84,7 @@ def write(
         # One file that needs no log beside it.
         target.execute("PRAGMA journal_mode = DELETE")
         verify(target)
+        also(target)
     _sync(draft)
     files.replace(base.sum_path, _sha256(draft).encode())
     draft.rename(base.path)

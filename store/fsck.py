@@ -23,7 +23,7 @@ from store import (
     outbox,
 )
 from store.database import snapshot
-from store.errors import FormatTooNew
+from store.errors import Damaged, FormatTooNew
 from store.fsck_rows import Found
 
 
@@ -62,7 +62,7 @@ def check(
     try:
         for found in _everything(path, fast, segments and not fast, progress):
             yield Finding(*found)
-    except (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.SQLError) as error:
+    except (apsw.CorruptError, apsw.NotADBError, apsw.IOError, apsw.SQLError, Damaged) as error:
         yield Finding("database", f"{path}: {error}")
 
 

@@ -92,11 +92,12 @@ def _parts(db: apsw.Connection, reached: int, key: tuple[str, int]) -> Iterator[
     while row := one(db, f"{_PART.format('>')} ORDER BY 1, 2 LIMIT 1", (*key, reached)):
         *_, profile, packed, leaves = row
         key = (row[0], row[1])
-        if extents := extents_of(packed):
+        extents, by = extents_of(packed), unixfs.PROFILES.get(profile)
+        if by and extents:
             current = _same(db, _PART.format("="), (*key, reached), row)
             where = f"part {key[1]} of upload {key[0]}"
             place = Place(0, *key)
-            yield Run(place, where, unixfs.PROFILES[profile], extents, leaves, current)
+            yield Run(place, where, by, extents, leaves, current)
 
 
 def _same(

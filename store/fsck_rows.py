@@ -24,6 +24,7 @@ Found = Iterator[tuple[str, str, int]]
 def check(db: apsw.Connection, *, fast: bool) -> Found:
     """Entries resolve, checksums of rows hold, references are counted right, extents are owned."""
     tokens: set[bytes] = set()
+    yield from _buckets(db)
     yield from _entries(db, "version", fast, tokens)
     yield from _entries(db, "entry", fast, tokens)
     yield from _annotations(db, tokens)
@@ -37,6 +38,12 @@ def check(db: apsw.Connection, *, fast: bool) -> Found:
     yield from owned.orphans()
     yield from _uploads(db)
     yield from _messages(db)
+
+
+def _buckets(db: apsw.Connection) -> Found:
+    for name, profile in db.execute("SELECT name, profile FROM bucket"):
+        if profile not in unixfs.PROFILES:
+            yield "bucket", f"{name} has profile {profile}, which is none", 0
 
 
 # --- entries -----------------------------------------------------------------------------------

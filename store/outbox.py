@@ -12,7 +12,7 @@ import msgspec
 
 from store.changes import Change, Inline, PutEntry, decode, encode
 from store.database import every, one
-from store.errors import JournalMismatch
+from store.errors import Damaged, JournalMismatch
 from store.journal import Journal, Tail
 
 
@@ -54,7 +54,12 @@ def last_lsn(db: apsw.Connection) -> int:
 
 
 def store_id(db: apsw.Connection) -> uuid.UUID:
-    return uuid.UUID(every(db, "SELECT store FROM state")[0][0])
+    """Raises ``Damaged``."""
+    ((text,),) = every(db, "SELECT store FROM state")
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise Damaged(f"the store's id is {text}, which is none") from None
 
 
 def _filled(db: apsw.Connection, lsn: int, change: Change) -> Change:

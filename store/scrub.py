@@ -1,15 +1,15 @@
 """Scrub: everything that is stored is read and checked, a little at a time, beside a server.
 
-First rows, files and journal (``store.fsck``), then the bytes of objects from disk, slowly. How far
-it is and what it has found is in ``scrub.json``; killed, it goes on from there, with the object it
-was at. A content whose bytes are damaged is put in quarantine: it is not served any more, and whose
-bytes come again is whole again. Nothing else is changed.
+First rows, files and journal (``store.fsck``, ``store.proof``), then the bytes of objects from
+disk, slowly. How far it is and what it has found is in ``scrub.json``; killed, it goes on from
+there, with the object it was at. A content whose bytes are damaged is put in quarantine: it is not
+served any more, and whose bytes come again is whole again. Nothing else is changed.
 """
 
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -17,16 +17,18 @@ import apsw
 import msgspec
 from msgspec import Struct
 
-from store import database, files, fsck, outbox
+from store import database, files, fsck, outbox, trimming
 from store.changes import Quarantine
 from store.content_rows import encode
-from store.database import one
-from store.errors import DirectoryLocked
+from store.database import one, snapshot
+from store.errors import DirectoryLocked, JournalMismatch
 from store.failpoints import hit
 from store.fsck import Finding, Progress
 from store.fsck_bytes import Place, Run, Scan, runs, total_bytes
 from store.ledger import Ledger
+from store.lock import FileLock
 from store.pace import Pace
+from store.proof import Expected
 from store.records import Extent
 from store.transaction import Commit, Transaction
 
@@ -35,6 +37,8 @@ log = logging.getLogger("s3gw.store")
 REPORT = "scrub.json"
 SAVE_SECONDS = 5.0
 MOST_FINDINGS = 1000
+_OF_BYTES = {"leaf", "bytes", "quarantine"}
+"""With other findings, it is the database that is wrong: it must be made again, not changed."""
 
 
 class Report(Struct, frozen=True):
@@ -133,6 +137,8 @@ class _Pass:
     def run(self) -> Report:
         if not self._state.rows_done:
             found = [*fsck.check(self._directory, segments=False)]
+            if all(each.kind == "quarantine" for each in found):
+                found += self._unproved()
             self._add(found)
             self._turn(rows_done=True)
             self._save()
@@ -145,6 +151,24 @@ class _Pass:
         self._save()
         return self._state
 
+    def _unproved(self) -> Iterator[Finding]:
+        """What flipped in rows that have no checksum."""
+        lock = FileLock(self._directory, trimming.LOCK)
+        store = outbox.store_id(self._db)
+        try:
+            with (
+                lock.held(),
+                closing(Expected(self._directory, store)) as expected,
+                snapshot(self._db),
+            ):
+                trimming.sync_journal(self._directory, store, outbox.last_lsn(self._db))
+                for each in expected.differences(self._db):
+                    yield Finding(*each)
+        except JournalMismatch as error:
+            yield Finding("journal", str(error))
+        finally:
+            lock.close()
+
     def _check(self, run: Run) -> None:
         if not list(self._scan.check(run)):
             return
@@ -153,7 +177,7 @@ class _Pass:
         # Told before anything is done about it. Killed in between, it is found again.
         self._add([each for each in found if each not in self._state.findings])
         self._save()
-        if found and run.place.content:
+        if found and run.place.content and {e.kind for e in self._state.findings} <= _OF_BYTES:
             hit("C1")
             self._quarantine(run)
             hit("C2")

@@ -6,18 +6,21 @@ any point: a file of the journal goes only when a base that is verified and on d
 
 import uuid
 from contextlib import closing
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
+import apsw
 from msgspec import Struct
 
 from store import base, database, files, outbox
 from store.base import Base, Progress
-from store.errors import JournalMismatch
+from store.errors import Damaged, JournalMismatch
 from store.failpoints import hit
 from store.journal import Journal
 from store.lock import FileLock, write_lock
 from store.pace import Pace
+from store.proof import Expected
 
 LOCK = "base.lock"
 
@@ -42,8 +45,8 @@ def trim(
 ) -> Trimmed:
     """Make a base of the database as it is now; forget the journal before, and older bases.
 
-    Raises ``Damaged`` when the database's rows are, ``JournalMismatch`` when the journal does not
-    reach as far as the database, ``NoSpace``, ``Unavailable``.
+    Raises ``Damaged`` when the database is not what the journal makes, ``JournalMismatch`` when
+    the journal does not reach as far as the database, ``NoSpace``, ``Unavailable``.
     """
     lock = FileLock(directory, LOCK)
     try:
@@ -66,12 +69,29 @@ def _base(directory: Path, pace: Pace, progress: Progress) -> Base:
         if found is not None and found.lsn == lsn:
             return found
         store = outbox.store_id(db)
-        _sync_journal(directory, store, lsn)
-        return base.write(db, directory, spent=pace.spent, progress=progress)
+        sync_journal(directory, store, lsn)
+        return base.write(
+            db, directory, spent=pace.spent, progress=progress, also=partial(_prove, directory)
+        )
 
 
-def _sync_journal(directory: Path, store: uuid.UUID, lsn: int) -> None:
-    """Without fsync at each commit, a power cut may take commits that the base has from database
+def _prove(directory: Path, copy: apsw.Connection) -> None:
+    """The journal is forgotten only for a copy that it makes too: nothing else could tell later
+    that a bit of the database had flipped before."""
+    expected = Expected(directory, outbox.store_id(copy))
+    try:
+        copy.execute("BEGIN")
+        for _, what, _ in expected.differences(copy):
+            raise Damaged(f"the database is not what the journal makes: {what}")
+        copy.execute("COMMIT")
+    finally:
+        expected.close()
+
+
+def sync_journal(directory: Path, store: uuid.UUID, lsn: int) -> None:
+    """Have the journal on disk up to a change that is committed.
+
+    Without fsync at each commit, a power cut may take commits that the base has from database
     and journal alike; others would get their numbers. So the journal has them on disk first."""
     lock = write_lock(directory)
     try:

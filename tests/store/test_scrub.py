@@ -9,6 +9,7 @@ import pytest
 from storing import (
     LARGE,
     PLAIN,
+    TABLES,
     audit,
     content,
     dump,
@@ -21,7 +22,7 @@ from storing import (
 )
 from test_crash import child
 
-from store import chores, database, files, fsck
+from store import base, chores, database, files, fsck
 from store import scrub as scrubbing
 from store.content_rows import NOWHERE, decode_extents
 from store.database import every
@@ -29,6 +30,7 @@ from store.errors import Damaged, DirectoryLocked
 from store.rebuild import rebuild
 from store.scrub import Report, is_due, report, scrub
 from store.settings import Settings
+from store.trimming import trim
 
 DAY = 86_400_000
 
@@ -120,6 +122,61 @@ def test_every_flip_in_an_inline_body_is_found(filled):
                 blob.seek(at)
                 blob.write(bytes([old]))
     assert scrub(filled).found == 0
+
+
+def flipped(value, chance):
+    """One bit of a value other."""
+    if isinstance(value, int):
+        return value ^ 1 << chance.randrange(31)
+    data = bytearray(value.encode() if isinstance(value, str) else value)
+    data[chance.randrange(len(data))] ^= 1 << chance.randrange(7)
+    return data.decode() if isinstance(value, str) else bytes(data)
+
+
+@pytest.mark.parametrize("has_base", [False, True])
+def test_a_flip_in_any_value_of_the_database_is_found(filled, has_base):
+    """Also in rows and columns that no checksum covers."""
+    if has_base:
+        trim(filled)
+    flip_content(filled, LARGE + 3)
+    scrub(filled)  # so that there is a row in quarantine too
+    path = filled / database.FILE
+    sound = path.read_bytes()
+    chance = random.Random(has_base)
+    count = 0
+    columns = [
+        (table, name)
+        for table in TABLES
+        for _, name, *_ in rows(filled, f"PRAGMA table_info({table})")
+    ]
+    for table, column in columns:
+        if (table, column) != ("state", "id"):  # SQLite lets it be 1 only
+            some = f"FROM {table} WHERE {column} IS NOT NULL AND length({column}) LIMIT 1"
+            for (value,) in rows(filled, f"SELECT {column} {some}"):
+                with closing(apsw.Connection(str(path))) as db:
+                    db.execute(
+                        f"UPDATE {table} SET {column} = ?1 WHERE {column} IS ?2",
+                        (flipped(value, chance), value),
+                    )
+
+                assert {"quarantine"} < set(kinds(scrub(filled))), (table, column)
+                count += 1
+                path.write_bytes(sound)
+    assert count > 50
+    assert rows(filled, "SELECT count(*) FROM quarantine") == [(1,)]
+
+
+def test_the_journal_is_not_forgotten_for_a_database_that_it_does_not_make(filled):
+    with closing(apsw.Connection(str(filled / database.FILE))) as db:
+        db.execute("UPDATE bucket SET acl = 'public'")
+    with pytest.raises(Damaged, match="table bucket"):
+        trim(filled)
+    assert base.bases(filled) == []
+
+    rebuild(filled)
+    trim(filled)
+
+    assert rows(filled, "SELECT acl FROM bucket") == [("private",)]
 
 
 async def test_what_is_damaged_is_not_served_and_the_rest_is(filled):
