@@ -18,6 +18,7 @@ from store.unixfs import PROFILES
 CANNED_ACLS = ("private", "public-read", "public-read-write")
 _EMAIL = re.compile(r"[^=\s,]+@[^=\s,]+=[^=\s,]+")
 _WEBHOOK = re.compile(r"[A-Za-z0-9_-]+=https?://[!-~]+")
+_TARGET = re.compile(r"[a-z0-9.-]{3,63}=https?://[A-Za-z0-9.:\[\]-]+/?")
 _METADATA_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
@@ -74,6 +75,12 @@ class Config:
     )
     webhooks: tuple[str, ...] = row(
         (), "NAME=URL pairs: who can be told of events, as arn:s3gw:sqs::NAME:webhook"
+    )
+    replication_targets: tuple[str, ...] = row(
+        (), "BUCKET=URL pairs: at which endpoint the bucket is that replication rules name"
+    )
+    replication_credentials: Path | None = row(
+        None, "file with a line BUCKET ACCESS_KEY SECRET_KEY for each of replication_targets"
     )
     block_public: bool = row(False, "ignore every public ACL and policy")
     content_hash_metadata: tuple[str, ...] = row(
@@ -183,6 +190,11 @@ class Config:
         for pair in self.webhooks:
             if not _WEBHOOK.fullmatch(pair):
                 raise BadSetting(f"webhooks: {pair!r} is not NAME=URL")
+        for pair in self.replication_targets:
+            if not _TARGET.fullmatch(pair):
+                raise BadSetting(f"replication_targets: {pair!r} is not BUCKET=URL")
+        if self.replication_targets and self.replication_credentials is None:
+            raise BadSetting("replication_targets needs replication_credentials")
         for pair in self.emails:
             if not _EMAIL.fullmatch(pair):
                 raise BadSetting(f"emails: {pair!r} is not ADDRESS=KEY")
@@ -192,6 +204,12 @@ class Config:
             raise BadSetting("tls = auto makes a certificate; leave tls_cert and tls_key out")
         if not self.default_bucket_acl:
             object.__setattr__(self, "default_bucket_acl", _unsaid_acl(host))
+
+    @property
+    def replication_urls(self) -> dict[str, str]:
+        """``replication_targets``, by bucket."""
+        parted = [each.partition("=") for each in self.replication_targets]
+        return {bucket: url for bucket, _, url in parted}
 
     @property
     def webhook_urls(self) -> list[tuple[str, str]]:

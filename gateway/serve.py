@@ -42,6 +42,8 @@ from gateway.operations.post import as_put
 from gateway.policy.asks import Asks, asks
 from gateway.policy.facts import Facts
 from gateway.remembered import Remembered, question
+from gateway.replication.configuration import CONFIG as REPLICATION
+from gateway.replication.marking import replicating
 from gateway.request import RawBody, Request
 from gateway.response import Response
 from gateway.trace import Trace, new_id
@@ -229,6 +231,8 @@ async def _made(
     if bucket is not None and NOTIFICATION in bucket.config and request.method not in _READS:
         origin = Origin(operation.name, verified.caller.id, request.peer, trace.request_id, now)
         store = announced(store, bucket, origin, gateway.config)
+    if bucket is not None and REPLICATION in bucket.config and request.method not in _READS:
+        store = replicating(store, bucket, request)
     call = Call(
         caller=verified.caller,
         target=bucket,

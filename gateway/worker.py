@@ -26,6 +26,7 @@ from gateway.lifecycle.sweeping import Sweep
 from gateway.log_delivery import DIRECTORY, LogDelivery
 from gateway.notifications.announcing import expiring
 from gateway.notifications.delivery import Delivery
+from gateway.replication.replicator import Replicator
 from keys.access_key import AccessKey
 from keys.errors import KeysError
 from keys.table import Table
@@ -107,6 +108,9 @@ async def _serve(work: Work, sock: socket) -> None:
         delivering = asyncio.create_task(logs_out.run())
         delivery = Delivery(store, dict(config.webhook_urls) if work.number == 0 else {})
         delivery.start()
+        replicator = Replicator(store, keys, config) if work.number == 0 else None
+        if replicator is not None:
+            replicator.start()
         gc.collect()
         gc.set_threshold(GC_THRESHOLD)
         gc.freeze()  # what start-up made stays: no collection walks it, no page of it is copied
@@ -117,6 +121,8 @@ async def _serve(work: Work, sock: socket) -> None:
             sweeping.cancel()
         await running.stop(config.drain_seconds)
         await delivery.stop()
+        if replicator is not None:
+            await replicator.stop()
         delivering.cancel()
         await asyncio.wait({delivering})
         spool.close()

@@ -72,12 +72,17 @@ class Engine:
             self.collector.start(clock, self._chores.look)
 
     def announcing(self, announce: Announce) -> "Engine":
-        """The same, for commits that are announced. Not to be closed.
+        """The same, for commits that are announced too. Not to be closed.
 
         Shallow: all that changes in an engine is changed by callbacks of the one it was made from.
         """
         other = copy(self)
-        other._announce = announce
+        first = self._announce
+        other._announce = (
+            announce
+            if first is None
+            else lambda lsn, changes: [*first(lsn, changes), *announce(lsn, changes)]
+        )
         return other
 
     def close(self) -> None:

@@ -63,9 +63,7 @@ class Delivery:
                 except (aiohttp.ClientError, TimeoutError, OSError, StoreError) as error:
                     # Not the error's text: it may hold the URL, and that may hold a secret.
                     pause = min(pause * 2 or FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
-                    log.warning(
-                        "webhook %s: %s; again in %.1f s", name, type(error).__name__, pause
-                    )
+                    log.warning("queue %s: %s; again in %.1f s", name, type(error).__name__, pause)
                     await asyncio.sleep(pause)
                     continue
                 pause = 0.0

@@ -84,6 +84,11 @@ from gateway.operations.public_access import (
     put_public_access_block,
 )
 from gateway.operations.rename import rename_object
+from gateway.operations.replication import (
+    delete_bucket_replication,
+    get_bucket_replication,
+    put_bucket_replication,
+)
 from gateway.operations.restore import restore_object
 from gateway.operations.retention import (
     get_object_legal_hold,
@@ -105,7 +110,6 @@ from gateway.operations.unconfigured import (
     get_bucket_intelligent_tiering_configuration,
     get_bucket_inventory_configuration,
     get_bucket_metrics_configuration,
-    get_bucket_replication,
 )
 from gateway.operations.uploads import list_multipart_uploads, list_parts
 from gateway.operations.versioning import get_bucket_versioning, put_bucket_versioning
@@ -168,7 +172,9 @@ OPERATIONS = Operations(
         operation("PUT /{Bucket}?lifecycle", OWNER, put_bucket_lifecycle_configuration),
         operation("GET /{Bucket}?lifecycle", OWNER, get_bucket_lifecycle_configuration),
         operation("DELETE /{Bucket}?lifecycle", OWNER, delete_bucket_lifecycle, status=204),
+        operation("PUT /{Bucket}?replication", OWNER, put_bucket_replication),
         operation("GET /{Bucket}?replication", OWNER, get_bucket_replication),
+        operation("DELETE /{Bucket}?replication", OWNER, delete_bucket_replication, status=204),
         operation("PUT /{Bucket}?website", OWNER, put_bucket_website),
         operation("GET /{Bucket}?website", OWNER, get_bucket_website),
         operation("PUT /{Bucket}?object-lock", OWNER, put_object_lock_configuration),

@@ -40,6 +40,7 @@ from gateway.operations.members import (
 from gateway.operations.multipart import known, mismatch
 from gateway.operations.named_version import made
 from gateway.operations.ownership import owner_of_upload
+from gateway.replication.marking import marked
 from gateway.wire.shape import Header, Label, Payload, Query, Shape, Xml
 from store import cid
 from store import errors as store_errors
@@ -130,7 +131,7 @@ async def _joined(
             parts,
             owner=owner_of_upload(call.bucket, upload),
             etag=_etag(parts),
-            attributes=kept,
+            attributes=marked(call, ask.key, kept),
             expect=expect,
             size=sum(part.size for part in parts),
         )

@@ -36,6 +36,7 @@ from gateway.operations.stored import stored
 from gateway.operations.tagging import may_tag
 from gateway.policy.grants import Acl
 from gateway.ranges import Span
+from gateway.replication.marking import marked
 from gateway.wire.shape import Header, Label, Payload, Query, Xml
 from store import cid, digests
 from store import errors as store_errors
@@ -143,7 +144,7 @@ async def copy_object(call: Call, ask: CopyObjectInput) -> CopyObjectOutput:
                     call.bucket,
                     key_bytes(ask.key),
                     owner=owner,
-                    attributes=kept,
+                    attributes=marked(call, ask.key, kept),
                     expect=expect,
                     annotations=annotations,
                 )
@@ -218,7 +219,7 @@ async def _sealed_anew(
         key_bytes(ask.key),
         staged,
         owner=owner,
-        attributes=replace(kept, encryption=encryption),
+        attributes=marked(call, ask.key, replace(kept, encryption=encryption)),
         expect=expect,
     )
 

@@ -61,6 +61,7 @@ _CONTENT_HEADERS = [name.replace("_", "-") for name in _CONTENT_MEMBERS]
 _content = attrgetter(*_CONTENT_MEMBERS)
 _KEPT_MEMBERS = {
     **dict(zip(_CONTENT_HEADERS, _CONTENT_MEMBERS, strict=True)),
+    "x-amz-replication-status": "replication_status",
     "x-amz-storage-class": "storage_class",
     "x-amz-website-redirect-location": "website_redirect_location",
 }
@@ -146,6 +147,7 @@ class Description(ChecksumHeaders, Encrypted, CidOf, Locking):
     expiration: Annotated[str | None, Header("x-amz-expiration")] = None
     metadata: Annotated[dict[str, str], PrefixHeaders("x-amz-meta-")]
     parts_count: Annotated[int | None, Header("x-amz-mp-parts-count")] = None
+    replication_status: Annotated[str | None, Header("x-amz-replication-status")] = None
     storage_class: Annotated[str | None, Header("x-amz-storage-class")] = None
     version_id: Annotated[str | None, Header("x-amz-version-id")] = None
     tag_count: Annotated[int | None, Header("x-amz-tagging-count")] = None

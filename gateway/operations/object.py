@@ -29,6 +29,7 @@ from gateway.operations.named_version import check_version, made
 from gateway.operations.ownership import object_acl, owner_of
 from gateway.operations.tagging import may_tag
 from gateway.operations.view import ReadInput, view
+from gateway.replication.marking import marked
 from gateway.wire.shape import Header, Label, Payload, Query, Shape, Status
 from store import cid
 from store.records import Deleted, Deletion
@@ -112,12 +113,16 @@ async def put_object(call: Call, ask: PutObjectInput) -> PutObjectOutput:
         key_bytes(ask.key),
         staged,
         owner=owner_of(call.bucket, call.caller.id, acl),
-        attributes=replace(
-            kept,
-            checksums=sums,
-            checksum_type=checksums.FULL_OBJECT,
-            encryption=encryption,
-            lock=lock,
+        attributes=marked(
+            call,
+            ask.key,
+            replace(
+                kept,
+                checksums=sums,
+                checksum_type=checksums.FULL_OBJECT,
+                encryption=encryption,
+                lock=lock,
+            ),
         ),
         expect=expect,
     )

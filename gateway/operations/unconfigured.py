@@ -5,10 +5,7 @@ To put one is NotImplemented, so the answers are true.
 
 from typing import Annotated
 
-from gateway.errors import (
-    NoSuchConfiguration,
-    ReplicationConfigurationNotFoundError,
-)
+from gateway.errors import NoSuchConfiguration
 from gateway.operation import Call
 from gateway.wire.shape import Label, Query, Shape
 
@@ -27,14 +24,6 @@ class OfBucketById(OfBucket):
 
 class Nothing(Shape):
     """Never answered."""
-
-
-async def get_bucket_replication(call: Call, ask: OfBucket) -> Nothing:
-    """Raises ``ReplicationConfigurationNotFoundError``.
-
-    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetBucketReplication.html
-    """
-    raise ReplicationConfigurationNotFoundError(BucketName=ask.bucket)
 
 
 async def get_bucket_analytics_configuration(call: Call, ask: OfBucketById) -> Nothing:

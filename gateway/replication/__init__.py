@@ -1,0 +1,1 @@
+"""Replication: a bucket's rules, what they want copied, and the copying to other endpoints."""
