@@ -163,13 +163,19 @@ _NO_QUERY = Query([], [])
 def _query(query: str) -> Query:
     if not query:
         return _NO_QUERY
-    raw = [_split(part) for part in query.split("&") if part]
-    return Query(raw, [(_decode(name), _decode(value)) for name, value in raw])
+    parts = [
+        _pair(part) if len(part) <= MOST_KEPT else _pair.__wrapped__(part)
+        for part in query.split("&")
+        if part
+    ]
+    return Query([raw for raw, _ in parts], [pair for _, pair in parts])
 
 
-def _split(part: str) -> tuple[str, str]:
+@lru_cache(maxsize=2048)
+def _pair(part: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Raw and decoded. Most of a presigned URL's are those of all that its maker signs."""
     name, _, value = part.partition("=")
-    return name, value
+    return (name, value), (_decode(name), _decode(value))
 
 
 def _decode(raw: str) -> str:

@@ -4,7 +4,7 @@ Signature, authorization and storage all use these same values (reliability: one
 ways is the commonest breach of S3 servers).
 """
 
-from collections.abc import AsyncIterator, KeysView, Mapping
+from collections.abc import AsyncIterator, Mapping
 from functools import lru_cache
 from typing import Protocol
 
@@ -61,18 +61,17 @@ def _names(names: tuple[str, ...]) -> frozenset[str]:
 class Query:
     """Query parameters in order, raw as sent and percent-decoded (``+`` is a plus, as in S3)."""
 
-    __slots__ = ("_first", "pairs", "raw")
+    __slots__ = ("_first", "canonical", "names", "pairs", "raw")
 
     def __init__(self, raw: list[tuple[str, str]], pairs: list[tuple[str, str]]) -> None:
         self.raw = raw
         """(name, value) still percent-encoded; a parameter without ``=`` has value ``""``."""
         self.pairs = pairs
         self._first = dict(reversed(pairs))
-
-    @property
-    def names(self) -> KeysView[str]:
-        """Each once."""
-        return self._first.keys()
+        self.names = _names(tuple(self._first))
+        """Each once; the same object for the same parameters, as in ``Headers``."""
+        self.canonical: str | None = None
+        """Once it has been asked for: see ``gateway.auth.canonical``."""
 
     def get(self, name: str) -> str | None:
         return self._first.get(name)

@@ -112,7 +112,7 @@ def _operation(request: Request, name: str) -> str:
     if known is not None:
         return known
     what = "OBJECT" if request.key else "BUCKET"
-    for each in request.query.names:
+    for each, _ in reversed(request.query.pairs):
         if each in _RESOURCES:
             what = _RESOURCES[each]
             what = "OBJECT_TAGGING" if each == "tagging" and request.key else what

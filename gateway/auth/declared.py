@@ -81,7 +81,7 @@ def read(
         token = payload.check(headers.get("x-amz-content-sha256") or payload.UNSIGNED)
         if token in payload.SIGNED:
             raise InvalidRequest("Signed chunks need an AWS4-HMAC-SHA256 signature")
-    if len(token) == payload.SHA256_DIGITS and _says_no_more(headers.names):
+    if token not in payload.CHUNKED and _says_no_more(headers.names):
         return Declared(size=_length(headers, "content-length"), token=token)
     chunked = token in payload.CHUNKED or (token == payload.UNSIGNED and _announces_chunks(headers))
     algorithm, value = _checksum(headers, differences) if checksums_of_body else (None, None)

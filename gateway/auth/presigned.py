@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
 import re
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from gateway.auth import payload
 from gateway.auth.canonical import ALGORITHM
@@ -131,8 +132,15 @@ def _payload(query: Query, headers: Headers) -> str:
 
     Either way the value is part of the canonical request, so nobody can change it afterwards.
     """
+    if not _says_payload(query.names) and "x-amz-content-sha256" not in headers:
+        return payload.UNSIGNED
     said = {value for name, value in query.pairs if name.lower() == "x-amz-content-sha256"}
     said |= set(headers.all("x-amz-content-sha256"))
     if len(said) > 1:
         raise InvalidRequest("x-amz-content-sha256 was given twice, with different values")
-    return payload.check(said.pop()) if said else payload.UNSIGNED
+    return payload.check(said.pop())
+
+
+@lru_cache(maxsize=512)
+def _says_payload(names: frozenset[str]) -> bool:
+    return any(name.lower() == "x-amz-content-sha256" for name in names)

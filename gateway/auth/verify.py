@@ -107,8 +107,8 @@ def mechanisms(request: Request) -> list[str]:
     """Every way in which the request claims to be signed, complete or not."""
     if not request.query.pairs and "x-amz-security-token" not in request.headers:
         return ["header"] * len(request.headers.all("authorization"))
-    names = [name for name, _ in request.query.pairs]
-    lower = {name.lower() for name in names}
+    names = request.query.names
+    lower = _lower(names)
     if "x-amz-security-token" in lower or "x-amz-security-token" in request.headers:
         raise InvalidToken
     found = ["header"] * len(request.headers.all("authorization"))
@@ -117,6 +117,11 @@ def mechanisms(request: Request) -> list[str]:
     if "AWSAccessKeyId" in names or "Signature" in names or ("Expires" in names and not found):
         found.append("sigv2")
     return found
+
+
+@lru_cache(maxsize=512)
+def _lower(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(name.lower() for name in names)
 
 
 def _find(key_id: str, keys: Keys) -> AccessKey | None:
@@ -151,10 +156,11 @@ def _sigv4(request: Request, claim: Claim, keys: Keys) -> tuple[AccessKey, Chunk
     raise refusal
 
 
-@lru_cache(maxsize=1024)
 def _canonical_query(query: Query) -> str:
-    """By identity: a target that comes again has the same one (``gateway.addressing``)."""
-    return canonical.canonical_query(query.raw)
+    """Made once: a target that comes again has the same one (``gateway.addressing``)."""
+    if query.canonical is None:
+        query.canonical = canonical.canonical_query(query.raw)
+    return query.canonical
 
 
 def _canonical_requests(request: Request, claim: Claim) -> Iterator[bytes]:
