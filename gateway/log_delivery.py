@@ -36,7 +36,6 @@ from gateway.request import Headers, Query, Request
 from gateway.trace import new_id
 from gateway.wire.kept import kept
 from keys.table import Table
-from store.errors import StoreError
 from store.records import Bucket
 from store.store import Store
 
@@ -65,7 +64,7 @@ class LogDelivery:
                 self._own.roll()
                 if self._delivers:
                     await self.deliver()
-            except (StoreError, OSError):
+            except Exception:  # whatever it is, the next round must come
                 log.exception("access logs could not be delivered; they wait for the next round")
             await asyncio.sleep(self._config.access_log_seconds)
 

@@ -14,7 +14,6 @@ from itertools import takewhile
 import aiohttp
 
 from gateway.notifications.event import TRIAL
-from store.errors import StoreError
 from store.messages import Message
 from store.store import Store
 
@@ -60,8 +59,8 @@ class Delivery:
                 state = self._store.state()
                 try:
                     more = await self._deliver(session, name, url)
-                except (aiohttp.ClientError, TimeoutError, OSError, StoreError) as error:
-                    # Not the error's text: it may hold the URL, and that may hold a secret.
+                except Exception as error:  # whatever it is, events must go out some time
+                    # Not its text: that may hold the URL, and a URL may hold a secret.
                     pause = min(pause * 2 or FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS)
                     log.warning("queue %s: %s; again in %.1f s", name, type(error).__name__, pause)
                     await asyncio.sleep(pause)

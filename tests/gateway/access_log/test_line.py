@@ -102,6 +102,11 @@ def test_operations_have_awss_names(asking, operation, written):
     assert fields(asked(asking), operation)[6] == written
 
 
+def test_a_website_is_told_from_the_api():
+    request = replace(asked("GET /"), website=True)
+    assert fields(request, "Website")[6] == "WEBSITE.GET.OBJECT"
+
+
 def test_what_is_put_has_the_size_that_came():
     assert fields(asked("PUT /photos/k"), "PutObject", bytes_in=7)[12] == "7"
 
