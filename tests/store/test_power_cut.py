@@ -107,8 +107,8 @@ async def test_less_durability_is_caught(tmp_path, durability, seen):
 @pytest.mark.parametrize(
     ("where", "sync", "seen"),
     [
-        (files, "sync", "cannot be read"),
-        (files, "sync_directory", "is gone"),
+        (files, "sync", "has none of the"),
+        (files, "sync_directory", "has none of the"),
         (Journal, "sync", "JournalMismatch"),
     ],
     ids=["of segments", "of names", "of the journal"],
