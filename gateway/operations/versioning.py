@@ -3,8 +3,13 @@
 from enum import StrEnum
 from typing import Annotated
 
-from gateway.errors import IllegalVersioningConfigurationException, S3NotImplemented
+from gateway.errors import (
+    IllegalVersioningConfigurationException,
+    InvalidBucketState,
+    S3NotImplemented,
+)
 from gateway.operation import Call
+from gateway.replication.configuration import CONFIG
 from gateway.wire.shape import Label, Payload, Shape
 from store import records
 
@@ -40,7 +45,8 @@ async def put_bucket_versioning(
 ) -> PutBucketVersioningOutput:
     """Keep versions from now on, or add no more to those there are. It is never as it was before.
 
-    Raises ``IllegalVersioningConfigurationException`` (no status), ``S3NotImplemented`` (there are
+    Raises ``IllegalVersioningConfigurationException`` (no status), ``InvalidBucketState`` (it is
+    replicated, which takes versions), ``S3NotImplemented`` (there are
     no devices for MFA delete, and to ignore it would leave versions less safe than was asked for).
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketVersioning.html
@@ -50,6 +56,12 @@ async def put_bucket_versioning(
         raise S3NotImplemented("MFA delete is not supported.", Header="MfaDelete")
     if wanted.status is None:
         raise IllegalVersioningConfigurationException
+    if wanted.status is not BucketVersioningStatus.ENABLED and CONFIG in call.bucket.config:
+        raise InvalidBucketState(
+            "A replication configuration is present on this bucket, so you cannot change the "
+            "versioning state. To change the versioning state, first delete the replication "
+            "configuration."
+        )
     await call.store.set_bucket_versioning(call.bucket, wanted.status.value)
     return PutBucketVersioningOutput()
 

@@ -34,8 +34,9 @@ from gateway.replication.marking import (
 from gateway.replication.signing import UNSIGNED, signed
 from gateway.request import Headers, Query, Request
 from gateway.wire.rendering import metadata_text
+from keys.errors import KeysError
 from keys.table import Table
-from store.errors import NoSuchEntry
+from store.errors import Damaged, NoSuchEntry
 from store.records import Bucket, Entry
 from store.store import Outgoing, Store
 
@@ -99,19 +100,43 @@ class Replicator(Delivery):
         entry = self._store.version(bucket, errand.key, errand.version)
         if not isinstance(entry, Entry):
             return  # deleted meanwhile
-        outcome = FAILED
-        if entry.size <= MOST_BYTES:
-            content = await opened(self._call(bucket), entry, Span(0, entry.size), None)
-            try:
-                headers = _described(entry, errand.storage_class)
-                status = await self._send(session, "PUT", url, target, errand.key, headers, content)
-            finally:
-                if isinstance(content, Outgoing):
-                    content.close()
-            outcome = COMPLETED if status < 300 else FAILED
-            if outcome == FAILED:
-                log.error("a replica of an object of %s was refused: %d", errand.name, status)
+        try:
+            outcome = await self._put(session, url, target, bucket, entry, errand)
+        except (Damaged, KeysError) as error:
+            log.error(  # noqa: TRY400 - whoever reads the object has the traceback
+                "an object of %s cannot be read: %s", errand.name, type(error).__name__
+            )
+            outcome = FAILED
         await self._mark(bucket, errand, outcome)
+
+    async def _put(
+        self,
+        session: aiohttp.ClientSession,
+        url: str,
+        target: str,
+        bucket: Bucket,
+        entry: Entry,
+        errand: Errand,
+    ) -> str:
+        """The outcome. Raises ``Damaged``, ``KeysError``, as ``_send``."""
+        if entry.size > MOST_BYTES:
+            return FAILED
+        content = await opened(self._call(bucket), entry, Span(0, entry.size), None)
+        body = Watched(content) if isinstance(content, Outgoing) else content
+        headers = _described(entry, errand.storage_class)
+        try:
+            status = await self._send(session, "PUT", url, target, errand.key, headers, body)
+        except aiohttp.ClientError as error:
+            if isinstance(body, Watched) and body.failure is not None:
+                raise body.failure from error
+            raise
+        finally:
+            if isinstance(content, Outgoing):
+                content.close()
+        if status >= 300:
+            log.error("a replica of an object of %s was refused: %d", errand.name, status)
+            return FAILED
+        return COMPLETED
 
     async def _mark(self, bucket: Bucket, errand: Errand, outcome: str) -> None:
         while True:
@@ -136,7 +161,7 @@ class Replicator(Delivery):
         target: str,
         key: bytes,
         headers: Mapping[str, str],
-        content: bytes | Outgoing,
+        content: "bytes | Watched",
     ) -> int:
         """The status that will stay. Raises ``ClientError`` for one that may not."""
         access, secret = self._credentials[target]
@@ -178,6 +203,22 @@ class Replicator(Delivery):
             request_id="",
             request=request,
         )
+
+
+class Watched:
+    """Bytes on their way out; and why they ended early, which the client does not say."""
+
+    def __init__(self, content: Outgoing) -> None:
+        self._content = content
+        self.failure: Exception | None = None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self._content:
+                yield piece
+        except Exception as error:
+            self.failure = error
+            raise
 
 
 class _Nothing:

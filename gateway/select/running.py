@@ -20,14 +20,17 @@ KEEP_ALIVE_SECONDS = 5.0
 _ROOT = str(Path(gateway.__file__).parent.parent)
 _START = "import sys; sys.path.insert(0, sys.argv[1]); import gateway.select.child as c; c.main()"
 
-_running: set["Query"] = set()
-"""Of this worker."""
+_slots: set[int] = set()
+"""Those taken by the queries of this worker."""
 
 
 class Query:
     """One query. Whoever has one must ``close`` it."""
 
-    def __init__(self, process: asyncio.subprocess.Process, feeding: "asyncio.Task[None]") -> None:
+    def __init__(
+        self, slot: int, process: asyncio.subprocess.Process, feeding: "asyncio.Task[None]"
+    ) -> None:
+        self._slot = slot
         self._process = process
         self._feeding = feeding
         self._next: asyncio.Task[tuple[bytes, bytes]] | None = None
@@ -94,7 +97,6 @@ class Query:
 
     async def close(self) -> None:
         """Ends the process, if it has not ended itself."""
-        _running.discard(self)
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         waiting = [self._feeding, *([self._next] if self._next else [])]
@@ -108,6 +110,7 @@ class Query:
         while await stdout.read(1 << 16):  # a pipe that is not read to its end stays open
             pass
         await self._process.wait()
+        _slots.discard(self._slot)
 
 
 async def start(job: Job, content: bytes | Outgoing, spool: BinaryIO | None, most: int) -> Query:
@@ -115,8 +118,9 @@ async def start(job: Job, content: bytes | Outgoing, spool: BinaryIO | None, mos
 
     Raises ``SlowDown``.
     """
+    slot = -1
     try:
-        _check_free(most)
+        slot = _slot(most)
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-I",
@@ -132,20 +136,23 @@ async def start(job: Job, content: bytes | Outgoing, spool: BinaryIO | None, mos
             start_new_session=True,
         )
     except BaseException:
+        _slots.discard(slot)
         if isinstance(content, Outgoing):
             content.close()
         raise
     finally:
         if spool is not None:
             spool.close()
-    query = Query(process, asyncio.ensure_future(_feed(process, job, content)))
-    _running.add(query)
-    return query
+    return Query(slot, process, asyncio.ensure_future(_feed(process, job, content)))
 
 
-def _check_free(most: int) -> None:
-    if len(_running) >= most:
+def _slot(most: int) -> int:
+    """One that is free, taken. Raises ``SlowDown``."""
+    found = next((each for each in range(most) if each not in _slots), None)
+    if found is None:
         raise SlowDown
+    _slots.add(found)
+    return found
 
 
 async def _feed(process: asyncio.subprocess.Process, job: Job, content: bytes | Outgoing) -> None:

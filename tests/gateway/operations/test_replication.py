@@ -150,6 +150,22 @@ def test_what_the_other_end_refuses_has_failed(s3, copying, near):
     assert list(check(near.config.data_dir)) == []
 
 
+def test_what_is_damaged_here_has_failed_and_holds_up_nothing(s3, there, copying, near):
+    configured(s3, "source-damaged", rule())
+    s3.put_object(Bucket="source-damaged", Key="x", Body=BIG, ServerSideEncryption="AES256")
+    bucket = near.store.bucket("source-damaged")
+    (extent,) = near.store.entry(bucket, b"x").extents
+    (segment,) = near.config.data_dir.glob(f"segments/*{extent.segment}*")
+    with segment.open("r+b") as file:
+        file.seek(extent.offset + 1_000_000)
+        file.write(b"damage")
+    s3.put_object(Bucket="source-damaged", Key="y", Body=b"y")
+    copying()
+    assert s3.head_object(Bucket="source-damaged", Key="x")["ReplicationStatus"] == "FAILED"
+    assert there.get_object(Bucket="mirror", Key="y")["Body"].read() == b"y"
+    assert refusal(there.head_object, Bucket="mirror", Key="x") == (404, "404")
+
+
 def test_what_cannot_be_reached_stays_queued(s3, near, caplog):
     configured(s3, "source-gone", rule("gone"))
     s3.put_object(Bucket="source-gone", Key="x", Body=b"x")
@@ -189,8 +205,12 @@ def test_a_configuration_is_kept_and_deleted(s3):
     configured(s3, "source-kept", rule(ID="one"))
     found = s3.get_bucket_replication(Bucket="source-kept")["ReplicationConfiguration"]
     assert found["Rules"] == [rule(ID="one")]
+    suspended = {"VersioningConfiguration": {"Status": "Suspended"}}
+    asked = {"Bucket": "source-kept", **suspended}
+    assert refusal(s3.put_bucket_versioning, **asked) == (409, "InvalidBucketState")
     for _ in range(2):
         s3.delete_bucket_replication(Bucket="source-kept")
+    s3.put_bucket_versioning(**asked)
     missing = (404, "ReplicationConfigurationNotFoundError")
     assert refusal(s3.get_bucket_replication, Bucket="source-kept") == missing
 
