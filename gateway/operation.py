@@ -21,7 +21,7 @@ from msgspec import Struct
 from gateway import access
 from gateway.access import Caller, Needs
 from gateway.config import Config
-from gateway.errors import InvalidRequest, MethodNotAllowed
+from gateway.errors import InvalidArgument, InvalidRequest, MethodNotAllowed
 from gateway.naming import key_bytes
 from gateway.policy.asks import Asks
 from gateway.policy.facts import Facts
@@ -34,6 +34,7 @@ from store.records import Bucket, Entry
 from store.store import Store
 
 NOTHING: Mapping[str, str] = {}
+VERSION = "versionId"
 
 
 class Call(Struct, frozen=True):
@@ -131,6 +132,8 @@ class Operation:
     """The same question gets the same answer while the store is the same (``remembered``)."""
     form: bool = False
     """What it asks for, and who asks, is in the fields of a form."""
+    versions: bool = False
+    """A request may name a version."""
 
     @property
     def selectors(self) -> int:
@@ -171,6 +174,7 @@ def operation(
         slow=slow,
         repeats=repeats,
         form=form,
+        versions=any(mark.name == VERSION for mark, _ in marked(shape, Query)),
     )
 
 
@@ -214,7 +218,8 @@ def find(request: Request, operations: Sequence[Operation]) -> Operation:
     """The row for ``request``: of those it satisfies, the one with most selectors.
 
     Raises ``S3NotImplemented`` for what AWS knows and no row serves, ``InvalidRequest`` when a
-    header is missing, what ``refuse_subresources`` raises, ``MethodNotAllowed`` for other methods.
+    header is missing, what ``refuse_subresources`` raises, ``MethodNotAllowed`` for other methods,
+    ``InvalidArgument`` for a version where none can be named: rights are judged on it.
     """
     table = operations if isinstance(operations, Operations) else Operations(operations)
     level = _level(request)
@@ -230,6 +235,12 @@ def find(request: Request, operations: Sequence[Operation]) -> Operation:
         if missing and not other.query.keys() <= row.query.keys():
             raise InvalidRequest(f"Missing required header for this request: {', '.join(missing)}")
     refuse_subresources(request, level, row.query)
+    if level == "object" and VERSION in request.query and not row.versions:
+        raise InvalidArgument(
+            "This operation does not accept a version-id.",
+            ArgumentName=VERSION,
+            ArgumentValue=request.query[VERSION],
+        )
     return row
 
 

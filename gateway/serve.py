@@ -30,6 +30,7 @@ from gateway.notifications.announcing import announced
 from gateway.notifications.configuration import CONFIG as NOTIFICATION
 from gateway.notifications.event import Origin
 from gateway.operation import (
+    VERSION,
     Call,
     Operation,
     entry_of,
@@ -69,7 +70,6 @@ PATIENCE_SECONDS = 5.0
 AWS does the same on Complete and Copy:
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
 """
-VERSION = "versionId"
 _READS = frozenset({"GET", "HEAD"})
 _ALWAYS = [("server", "s3gw"), ("x-content-type-options", "nosniff")]
 PROLOG = b'<?xml version="1.0" encoding="UTF-8"?>\n'

@@ -134,23 +134,34 @@ def _deleted(one: ObjectIdentifier, answer: Deleted) -> DeletedObject:
 async def _denied(
     call: Call, wanted: Sequence[ObjectIdentifier], bypass: bool
 ) -> dict[int, Exception | Deleted]:
-    """The refusals of a bucket policy, which is asked about each key, by id of what was wanted."""
-    if not (bypass or has_policy(call.bucket)):
+    """The refusals, by id of what was wanted: each key and version is judged by itself."""
+    versions = any(one.version_id for one in wanted)
+    if not (bypass or versions or has_policy(call.bucket)):
         return {}
     denied: dict[int, Exception | Deleted] = {}
     for number, one in enumerate(wanted):
         if number % ASKED_AT_ONCE == 0:
             await asyncio.sleep(0)  # others' turn: a long policy takes its time on 1,000 keys
-        action = "s3:DeleteObjectVersion" if one.version_id else "s3:DeleteObject"
         try:
-            call.allow(
-                Needs.WRITE, call.bucket, action, key=one.key, version=one.version_id or None
-            )
+            if one.version_id:
+                may_delete_version(call, one.key, one.version_id)
+            else:
+                call.allow(Needs.WRITE, call.bucket, "s3:DeleteObject", key=one.key)
             if bypass:
                 locks.may_bypass(call, one.key, one.version_id or None)
         except AccessDenied as refusal:
             denied[id(one)] = refusal
     return denied
+
+
+def may_delete_version(call: Call, key: str, version_id: str) -> None:
+    """For good, which the right to write is not enough for: else nothing would be kept from it.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#permissions
+
+    Raises ``AccessDenied``.
+    """
+    call.allow(Needs.OWNER, call.bucket, "s3:DeleteObjectVersion", key=key, version=version_id)
 
 
 def is_deleted(call: Call, refusal: Exception) -> bool:

@@ -17,7 +17,7 @@ from gateway.lifecycle.fates import expiration
 from gateway.naming import key_bytes, quote_etag
 from gateway.operation import Call
 from gateway.operations import locks
-from gateway.operations.delete import is_deleted
+from gateway.operations.delete import is_deleted, may_delete_version
 from gateway.operations.members import (
     ChecksumHeaders,
     Content,
@@ -167,9 +167,12 @@ async def delete_object(call: Call, ask: DeleteObjectInput) -> DeleteObjectOutpu
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
 
-    Raises as ``may_bypass`` and as ``Store.delete`` answers.
+    Raises ``InvalidArgument``, as ``may_delete_version`` and ``may_bypass``, and as
+    ``Store.delete`` answers.
     """
     check_version(ask.version_id)
+    if ask.version_id is not None:
+        may_delete_version(call, ask.key, ask.version_id)
     expect = conditions.expect_of_deletion(
         ask.if_match, ask.if_match_last_modified_time, ask.if_match_size
     )
