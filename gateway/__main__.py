@@ -19,6 +19,7 @@ COMMANDS = {
     "rebuild": "store",
     "adopt": "store_adopt",
     "scrub": "store_scrub",
+    "compact": "store_compact",
     "backup": "store_backup",
     "trim": "store_backup",
 }

@@ -130,6 +130,9 @@ class Config:
     journal_bytes: int = row(
         1 << 30, "a change journal longer than this, and than the database, is trimmed", least=0
     )
+    compact_below: float = row(
+        0.25, "segments with a smaller live share are emptied, once a day", least=0, most=1
+    )
     scrub_days: float = row(
         30.0, "everything stored is read and checked this often; 0: never by itself", least=0
     )
@@ -237,6 +240,7 @@ class Config:
             collect_seconds=self.collect_seconds,
             upload_days=self.upload_days,
             journal_bytes=self.journal_bytes,
+            compact_below=self.compact_below,
             scrub_days=self.scrub_days,
             upkeep_bytes_per_second=self.upkeep_bytes_per_second,
         )

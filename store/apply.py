@@ -22,6 +22,7 @@ from store.changes import (
     DropUpload,
     DropVersion,
     Inline,
+    MoveContent,
     NewSegment,
     PutBucket,
     PutEntry,
@@ -206,6 +207,10 @@ def _release(db: apsw.Connection, held: Row, time: int) -> None:
         content_rows.release(db, content, time)
 
 
+def _move_content(db: apsw.Connection, lsn: int, c: MoveContent) -> None:
+    content_rows.move(db, c.content, c.extents, c.time)
+
+
 def _quarantine(db: apsw.Connection, lsn: int, c: Quarantine) -> None:
     content_rows.quarantine(db, lsn, c.content)
 
@@ -352,4 +357,5 @@ _VERBS: dict[type[Any], Callable[[apsw.Connection, int, Any], None]] = {
     PutMessage: _put_message,
     DropMessages: _drop_messages,
     Quarantine: _quarantine,
+    MoveContent: _move_content,
 }

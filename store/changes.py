@@ -206,6 +206,14 @@ class Quarantine(Struct, frozen=True, array_like=True, tag="Quarantine"):
     content: int
 
 
+class MoveContent(Struct, frozen=True, array_like=True, tag="MoveContent"):
+    """The same bytes are elsewhere now; where they were is trash, unless it is named again."""
+
+    content: int
+    extents: tuple[Extent, ...]
+    time: int
+
+
 Change = (
     PutBucket
     | SetBucketAcl
@@ -229,6 +237,7 @@ Change = (
     | PutMessage
     | DropMessages
     | Quarantine
+    | MoveContent
 )
 
 _encoder = msgspec.msgpack.Encoder()

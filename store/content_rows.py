@@ -59,6 +59,15 @@ def release(db: apsw.Connection, id: int, time: int) -> None:
         disown(db, decode_extents(extents), time)
 
 
+def move(db: apsw.Connection, id: int, extents: tuple[Extent, ...], time: int) -> None:
+    """Its bytes are in ``extents``; of where they were, what is not among these is trash."""
+    ((packed,),) = every(db, "SELECT extents FROM content WHERE id = ?", (id,))
+    old = decode_extents(packed)
+    disown(db, tuple(each for each in old if each not in extents), time)
+    own(db, tuple(each for each in extents if each not in old), id)
+    _place(db, id, encode(extents))
+
+
 # --- quarantine --------------------------------------------------------------------------------
 
 

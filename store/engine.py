@@ -25,7 +25,7 @@ from store.failpoints import hit
 from store.inflight import InFlight
 from store.ledger import Ledger
 from store.messages import Announce
-from store.reader import Reader
+from store.reader import PIECE_BYTES, Reader
 from store.records import Body, Extent, Staged
 from store.segments import Segments
 from store.settings import Settings
@@ -114,6 +114,41 @@ class Engine:
         else:
             self._in_flight.end(token)
         return staged
+
+    async def again(self, extent: Extent) -> Staged:
+        """The same bytes once more, in this worker's segment; of the rest only their place is said.
+
+        Raises ``Damaged`` when they cannot be read or are being freed, ``NoSpace``,
+        ``Unavailable``.
+        """
+        token = self._in_flight.begin()
+        try:
+            extents = await self.in_pool(self._copy, extent)
+        except BaseException:
+            self._in_flight.end(token)
+            raise
+        staged = Staged(extent.length, b"", "", {}, b"", extents=extents)
+        self._in_flight.hold(token, staged)
+        return staged
+
+    def _copy(self, extent: Extent) -> tuple[Extent, ...]:
+        made: list[Extent] = []
+        done = 0
+        held = self.reader([extent], 0, extent.length)
+        try:
+            while done < extent.length:
+                made.append(fresh := self.segments.reserve(extent.length - done))
+                for at in range(0, fresh.length, PIECE_BYTES):
+                    count = min(PIECE_BYTES, fresh.length - at)
+                    piece = Extent(extent.segment, extent.offset + done + at, count)
+                    self.segments.write(fresh, at, self.read(piece))
+                done += self.segments.shrink(fresh, fresh.length).length
+        except BaseException:
+            self.segments.abandon(made)
+            raise
+        finally:
+            held.close()
+        return tuple(made)
 
     async def placed(self, staged: Staged) -> Staged:
         """The same bytes in a segment, however few. In the pool: reserving may have to wait for

@@ -16,6 +16,7 @@ M3 M4    Complete found all parts; Complete is committed
 M5       the object is named, its parts are not yet dropped
 D1 D2    before and after rows are deleted
 G1 G2    the collector chose what to free; it holds the lock on it
+G3 G5    compaction: bytes are copied, not synced; the content is moved to them
 G6 G7    before and after a segment file is unlinked
 S1-S3    start: database recovered, journal tail cut, nameless bytes to be returned
 S4       some of the changes that the database had lost are replayed

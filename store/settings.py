@@ -18,6 +18,8 @@ class Settings(Struct, frozen=True):
     lifecycle configuration."""
     journal_bytes: int = 1 << 30
     """A journal longer than this, and than the database, is trimmed after a new base."""
+    compact_below: float = 0.25
+    """Segments with a smaller live share (0 to 1) are emptied; 0: none."""
     scrub_days: float = 30.0
     """A scrub begins this long after the one before; 0: never."""
     upkeep_bytes_per_second: int = 20 << 20

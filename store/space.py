@@ -12,6 +12,9 @@ from store.errors import Unavailable
 from store.frontier import page_up
 from store.transaction import Commit, Transaction
 
+COMPACTOR = 1_000_000
+"""The worker whose segments compaction fills: none that serves has such a number."""
+
 
 class MakeSegment(Commit[int]):
     """Returns the number of a new segment, which no segment ever had before."""
@@ -44,7 +47,9 @@ def open_segments(db: apsw.Connection, worker: int) -> list[int]:
 
 
 def all_open_segments(db: apsw.Connection) -> list[int]:
-    return [n for (n,) in every(db, "SELECT number FROM segment WHERE sealed = 0")]
+    """Of all workers that serve. The compactor, who may be at work, looks after its own."""
+    query = "SELECT number FROM segment WHERE sealed = 0 AND worker <> ?"
+    return [number for (number,) in every(db, query, (COMPACTOR,))]
 
 
 def end_of(db: apsw.Connection, segment: int) -> int:

@@ -259,7 +259,7 @@ async def test_a_chore_ends_with_its_server(directory, due):
     running.close()
 
     assert process.returncode == -9
-    orphan = [sys.executable, "-P", "-m", "store.chores", str(directory), "trim", "1", "1"]
+    orphan = [sys.executable, "-P", "-m", "store.chores", str(directory), "trim", "{}", "1"]
     assert subprocess.run(orphan, timeout=30).returncode == 1
     assert base.bases(directory) == []
 

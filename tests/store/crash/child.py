@@ -14,6 +14,7 @@ from crash.plan import SETTINGS, plan, run
 from store import recovery
 from store.adopt import adopt
 from store.backup import backup
+from store.compaction import compact
 from store.prepare import prepare
 from store.rebuild import rebuild
 from store.scrub import scrub
@@ -82,6 +83,10 @@ def _adopt(directory: Path) -> None:
     adopt(directory)
 
 
+def _compact(directory: Path) -> None:
+    compact(directory, SETTINGS, below=0.9)
+
+
 def _trim(directory: Path) -> None:
     trim(directory)
 
@@ -96,6 +101,7 @@ if __name__ == "__main__":
         "rebuild": _rebuild,
         "backup": _backup,
         "trim": _trim,
+        "compact": _compact,
         "adopt": _adopt,
         "scrub": _scrub,
     }
