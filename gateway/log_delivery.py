@@ -32,6 +32,8 @@ from gateway.notifications.announcing import announced
 from gateway.notifications.event import Origin
 from gateway.operation import Call
 from gateway.operations.object import PutObjectInput, put_object
+from gateway.replication.configuration import CONFIG as REPLICATION
+from gateway.replication.marking import replicating
 from gateway.request import Headers, Query, Request
 from gateway.trace import new_id
 from gateway.wire.kept import kept
@@ -101,7 +103,7 @@ class LogDelivery:
         call = Call(
             caller=Caller(self._keys.find(target.owner)),
             target=target,
-            store=announced(self._store, target, origin, self._config),
+            store=self._telling(target, origin, request),
             keys=self._keys,
             config=self._config,
             now=now,
@@ -111,6 +113,10 @@ class LogDelivery:
         body = guard(request, differences=self._config.differences)
         ask = PutObjectInput(bucket=target.name, key=name, body=body, content_type="text/plain")
         await put_object(call, ask)
+
+    def _telling(self, target: Bucket, origin: Origin, request: Request) -> Store:
+        store = announced(self._store, target, origin, self._config)
+        return replicating(store, target, request) if REPLICATION in target.config else store
 
 
 class _Text:

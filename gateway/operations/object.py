@@ -29,7 +29,7 @@ from gateway.operations.named_version import check_version, made
 from gateway.operations.ownership import object_acl, owner_of
 from gateway.operations.tagging import may_tag
 from gateway.operations.view import ReadInput, view
-from gateway.replication.marking import marked
+from gateway.replication.marking import check_deletion, marked
 from gateway.wire.shape import Header, Label, Payload, Query, Shape, Status
 from store import cid
 from store.records import Deleted, Deletion
@@ -167,10 +167,11 @@ async def delete_object(call: Call, ask: DeleteObjectInput) -> DeleteObjectOutpu
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObject.html
 
-    Raises ``InvalidArgument``, as ``may_delete_version`` and ``may_bypass``, and as
-    ``Store.delete`` answers.
+    Raises ``InvalidArgument``, as ``may_delete_version``, ``may_bypass`` and ``check_deletion``,
+    and as ``Store.delete`` answers.
     """
     check_version(ask.version_id)
+    check_deletion(call, ask.key)
     if ask.version_id is not None:
         may_delete_version(call, ask.key, ask.version_id)
     expect = conditions.expect_of_deletion(

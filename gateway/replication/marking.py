@@ -57,13 +57,23 @@ def marked(call: Call, key: str, kept: Attributes) -> Attributes:
     return _said(kept, PENDING) if holds(call.bucket.config, key, kept.tags) else kept
 
 
+def check_deletion(call: Call, key: str) -> None:
+    """Raises ``AccessDenied`` for the deletion of a replica by who may not replicate it."""
+    if call.request.headers.get(STATUS) == REPLICA:
+        call.allow(Needs.OWNER, call.bucket, "s3:ReplicateDelete", key=key)
+
+
 def _said(kept: Attributes, status: str) -> Attributes:
     return replace(kept, headers=kept.headers | {STATUS: status})
 
 
 def replicating(store: Store, bucket: Bucket, request: Request) -> Store:
-    """``store``, whose commits also queue what is to be copied of ``bucket``."""
-    if request.headers.get(STATUS) == REPLICA:
+    """``store``, whose commits also queue what is to be copied of ``bucket``.
+
+    Whether a request may call itself a replica's is for ``marked`` and ``check_deletion``, and
+    nobody asks them about DeleteObjects, which no other end ever sends.
+    """
+    if request.key is not None and request.headers.get(STATUS) == REPLICA:
         return store
 
     def tell(lsn: int, changes: Sequence[Change]) -> Iterator[tuple[str, bytes]]:

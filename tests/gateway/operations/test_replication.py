@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
+from gateway.access_log.spool import Spool
 from gateway.config import BadSetting, Config
+from gateway.log_delivery import DIRECTORY, LogDelivery
 from gateway.replication.replicator import Replicator, credentials
 from store.fsck import check
 from tests.gateway.conftest import Running, running
@@ -199,6 +201,39 @@ def test_a_replica_is_not_copied_again_and_nobody_may_pretend_one(s3, near):
     stranger.meta.events.register("before-sign.s3", pretend)
     asked = {"Bucket": "source-again", "Key": "y", "Body": b"y"}
     assert refusal(stranger.put_object, **asked) == (403, "AccessDenied")
+
+
+def test_only_who_may_replicate_deletes_without_the_other_end(s3, near):
+    configured(s3, "source-gone", rule("gone", DeleteMarkerReplication={"Status": "Enabled"}))
+    s3.put_bucket_acl(Bucket="source-gone", ACL="public-read-write")
+    before = len(near.store.messages("replication:gone", 99))
+    stranger = near.client(near.stranger)
+    for client in (s3, stranger):
+        client.meta.events.register("before-sign.s3", as_replica)
+    asked = {"Bucket": "source-gone", "Key": "k"}
+    assert refusal(stranger.delete_object, **asked) == (403, "AccessDenied")
+    s3.delete_object(**asked)
+    assert len(near.store.messages("replication:gone", 99)) == before
+    stranger.delete_objects(Bucket="source-gone", Delete={"Objects": [{"Key": "k"}]})
+    assert len(near.store.messages("replication:gone", 99)) == before + 1  # is no replica
+
+
+def test_objects_of_a_log_are_copied_like_others(s3, near):
+    configured(s3, "source-logs", rule("gone"))
+    s3.create_bucket(Bucket="logged")
+    enabled = {"TargetBucket": "source-logs", "TargetPrefix": ""}
+    s3.put_bucket_logging(Bucket="logged", BucketLoggingStatus={"LoggingEnabled": enabled})
+    before = len(near.store.messages("replication:gone", 99))
+    own = Spool(near.config.data_dir / DIRECTORY, 0)
+    own.append("logged", "a line")
+    own.roll()
+    delivery = LogDelivery(near.config, near.store, near.keys, own, delivers=True)
+    asyncio.run_coroutine_threadsafe(delivery.deliver(), near.loop).result(20)
+    assert len(near.store.messages("replication:gone", 99)) == before + 1
+
+
+def as_replica(request, **_):
+    request.headers["x-amz-replication-status"] = "REPLICA"
 
 
 def test_a_configuration_is_kept_and_deleted(s3):
