@@ -164,8 +164,11 @@ def _of_header(headers: Headers, now: datetime) -> Claim:
     return Claim(key_id, given, date if amz is None else "", in_query=False)
 
 
-def string_to_sign(request: Request, claim: Claim) -> bytes:
-    """Method, the two content headers, the date, ``x-amz-*`` headers and the resource, by lines."""
+def strings_to_sign(request: Request, claim: Claim) -> list[bytes]:
+    """Method, the two content headers, the date, ``x-amz-*`` headers and the resource, by lines.
+
+    More than one where clients sign one resource in two ways; any of them will do.
+    """
     query = _parameters(request.query) if claim.in_query else []
     amz = _amz_headers(request.headers, query)
     lines = [
@@ -175,7 +178,8 @@ def string_to_sign(request: Request, claim: Claim) -> bytes:
         claim.date,
         *(f"{name}:{value}" for name, value in sorted(amz.items())),
     ]
-    return "\n".join(lines).encode("latin-1") + b"\n" + _resource(request)
+    head = "\n".join(lines).encode("latin-1") + b"\n"
+    return [head + resource for resource in _resources(request)]
 
 
 def signature(secret: str, message: bytes) -> str:
@@ -217,10 +221,14 @@ def _join(headers: Headers) -> dict[str, str]:
     return joined
 
 
-def _resource(request: Request) -> bytes:
-    """The path as sent, below the bucket even when that came from the Host, and subresources."""
+def _resources(request: Request) -> list[bytes]:
+    """The path as sent, below the bucket even when that came from the Host, and subresources.
+
+    boto3 signs ``/bucket/`` and sends ``/bucket``, which is the same resource.
+    """
     path = f"/{request.bucket}{request.path}" if request.virtual_host else request.path
+    paths = [path, f"{path}/"] if path.count("/") == 1 and path != "/" else [path]
     subresources = [pair for pair in _parameters(request.query) if pair[0] in SIGNED_SUBRESOURCES]
     subresources.sort(key=itemgetter(0))
     text = "&".join(f"{name}={value}" if value else name for name, value in subresources)
-    return (f"{path}?{text}" if text else path).encode("latin-1")
+    return [(f"{each}?{text}" if text else each).encode("latin-1") for each in paths]

@@ -4,7 +4,7 @@ Nobody is anonymous by failing: only a request that carries no sign of authentic
 Order: mechanism, claim (form, clock, region), signature, key, then the headers of the body.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from hmac import compare_digest
@@ -202,23 +202,28 @@ def _sigv2(request: Request, keys: Keys, config: Config, now: datetime) -> Acces
     if not config.sigv2:
         raise InvalidRequest(header.UNSUPPORTED_MECHANISM)
     claim = sigv2.read(request, now)
-    message = sigv2.string_to_sign(request, claim)
-    return signed(claim.key_id, claim.signature, message, keys, sigv2.signature)
+    messages = sigv2.strings_to_sign(request, claim)
+    return signed(claim.key_id, claim.signature, messages, keys, sigv2.signature)
 
 
 def signed(
-    key_id: str, given: str, message: bytes, keys: Keys, sign: Callable[[str, bytes], str]
+    key_id: str,
+    given: str,
+    messages: Sequence[bytes],
+    keys: Keys,
+    sign: Callable[[str, bytes], str],
 ) -> AccessKey:
-    """The key, if it made the signature: ``sign`` takes its secret and the message.
+    """The key, if it made the signature of a message: ``sign`` takes its secret and the message.
 
     Raises ``InvalidAccessKeyId``, ``SignatureDoesNotMatch``.
     """
     access_key = _find(key_id, keys)
-    same = _same(sign(access_key.secret if access_key else NO_SECRET, message), given)
+    secret = access_key.secret if access_key else NO_SECRET
+    same = any([_same(sign(secret, message), given) for message in messages])
     if access_key is None:
         raise InvalidAccessKeyId(AWSAccessKeyId=key_id)
     if not same:
-        raise _mismatch(key_id, given, message)
+        raise _mismatch(key_id, given, messages[0])
     return access_key
 
 

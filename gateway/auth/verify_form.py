@@ -64,7 +64,7 @@ def _form_sigv4(fields: dict[str, str], keys: Keys, config: Config) -> AccessKey
         of = ("", "") if secret is NO_SECRET else (scope.key_id, scope.region)
         return canonical.signing_key(of[0], secret, scope.day, of[1]).sign(message)
 
-    return signed(scope.key_id, fields["x-amz-signature"], fields["policy"].encode(), keys, sign)
+    return signed(scope.key_id, fields["x-amz-signature"], [fields["policy"].encode()], keys, sign)
 
 
 def _form_sigv2(fields: dict[str, str], keys: Keys, config: Config) -> AccessKey:
@@ -74,7 +74,7 @@ def _form_sigv2(fields: dict[str, str], keys: Keys, config: Config) -> AccessKey
         if name.lower() not in fields:
             missing(name)
     key_id, policy = fields["awsaccesskeyid"], fields["policy"].encode()
-    return signed(key_id, fields["signature"], policy, keys, sigv2.signature)
+    return signed(key_id, fields["signature"], [policy], keys, sigv2.signature)
 
 
 def _bad_credential(detail: str) -> S3Error:

@@ -50,6 +50,16 @@ def test_what_botocore_signs_is_verified(method, url, headers):
     assert check(resend(sign_v2(method, url, headers))).caller.id == KEY
 
 
+def test_a_bucket_is_signed_with_or_without_a_slash_at_its_end():
+    for signed_path, query in (("/b/", "?acl"), ("/b/", ""), ("/b", "?acl")):
+        aws = sign_v2("PUT", f"http://gw.test:9000/b{query}", auth_path=signed_path)
+        assert check(resend(aws)).caller.id == KEY
+
+    for signed_path, path in (("/b/k/", "/b/k"), ("//", "/"), ("/b", "/b/")):
+        aws = sign_v2("PUT", f"http://gw.test:9000{path}", auth_path=signed_path)
+        assert refusal(resend(aws)).code == "SignatureDoesNotMatch"
+
+
 def test_it_can_be_switched_off():
     refused = refusal(resend(sign_v2()), sigv2=False)
 
