@@ -83,7 +83,7 @@ def _pytest(asked: argparse.Namespace, configuration: Path, only: str, jobs: int
     options = ["-p", "conformance.s3tests.recorder", "--record", str(record), "-k", only]
     options += ["-p", "no:cacheprovider", "-q", "--tb=short", f"--timeout={ITEM_SECONDS}"]
     if jobs > 1:
-        options += ["-n", str(jobs)]
+        options += ["-n", str(jobs), "--dist", "worksteal"]  # some items wait for minutes
     environ = {**os.environ, "S3TEST_CONF": str(configuration), "PYTHONPATH": str(server.ROOT)}
     done = subprocess.run(
         [asked.python, "-m", "pytest", *options, *FILES],
