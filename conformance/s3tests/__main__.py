@@ -9,7 +9,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -21,8 +20,7 @@ HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
 FILES = ("s3tests/functional/test_s3.py", "s3tests/functional/test_headers.py")
 ITEM_SECONDS = 180
-PLUGINS = {"rgw": ["recorder"], "aws": ["recorder", "cleaning"]}
-COMPATS = tuple(PLUGINS)
+COMPATS = ("rgw", "aws")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -76,18 +74,13 @@ def _run(asked: argparse.Namespace, compat: str) -> list[Result]:
         TemporaryDirectory(prefix="s3tests-") as directory,
         server.gateway(Path(directory), compat) as configuration,
     ):
-        plugins = PLUGINS[compat]
-        found = _pytest(asked, configuration, plugins, f"{both}({alone})", 1)
-        rest = f"{both}not ({alone})"
-        return found + _pytest(asked, configuration, plugins, rest, asked.jobs)
+        found = _pytest(asked, configuration, f"{both}({alone})", 1)
+        return found + _pytest(asked, configuration, f"{both}not ({alone})", asked.jobs)
 
 
-def _pytest(
-    asked: argparse.Namespace, configuration: Path, plugins: Iterable[str], only: str, jobs: int
-) -> list[Result]:
+def _pytest(asked: argparse.Namespace, configuration: Path, only: str, jobs: int) -> list[Result]:
     record = configuration.with_name("record.json")
-    options = [f"-pconformance.s3tests.{each}" for each in plugins]
-    options += ["--record", str(record), "-k", only]
+    options = ["-p", "conformance.s3tests.recorder", "--record", str(record), "-k", only]
     options += ["-p", "no:cacheprovider", "-q", "--tb=short", f"--timeout={ITEM_SECONDS}"]
     if jobs > 1:
         options += ["-n", str(jobs), "--dist", "worksteal"]  # some items wait for minutes
