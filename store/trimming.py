@@ -35,9 +35,9 @@ class Trimmed(Struct, frozen=True):
 
 
 def is_due(directory: Path, journal_bytes: int) -> bool:
-    """The journal is longer than that, and than the database: so a base is worth its copying."""
+    """What can go of the journal is longer than that, and than the database, which is copied."""
     least = max(journal_bytes, (directory / database.FILE).stat().st_size)
-    return _bytes(directory) > least
+    return sum(path.stat().st_size for path in _paths(directory)[:-1]) > least
 
 
 def trim(
