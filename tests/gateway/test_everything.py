@@ -27,9 +27,22 @@ LATER = datetime(2140, 1, 1, tzinfo=UTC)
 WEBHOOK = "arn:s3gw:sqs::hook:webhook"
 SETTINGS = {"webhooks": ("hook=http://127.0.0.1:9/",)}
 BUCKETS = ("plain", "kept", "locked", "paused")
-CONFIGURATIONS = """accelerate_configuration acl cors encryption lifecycle_configuration location
-    logging notification_configuration ownership_controls policy request_payment tagging
-    versioning website""".split()
+CONFIGURATIONS = [
+    "accelerate_configuration",
+    "acl",
+    "cors",
+    "encryption",
+    "lifecycle_configuration",
+    "location",
+    "logging",
+    "notification_configuration",
+    "ownership_controls",
+    "policy",
+    "request_payment",
+    "tagging",
+    "versioning",
+    "website",
+]
 
 
 def enable(s3, bucket, status="Enabled"):
