@@ -60,9 +60,12 @@ def release(db: apsw.Connection, id: int, time: int) -> None:
 
 
 def move(db: apsw.Connection, id: int, extents: tuple[Extent, ...], time: int) -> None:
-    """Its bytes are in ``extents``; of where they were, what is not among these is trash."""
+    """Its bytes are in ``extents``; of where they were, what is not among these is trash.
+
+    That ends a quarantine.
+    """
     ((packed,),) = every(db, "SELECT extents FROM content WHERE id = ?", (id,))
-    old = decode_extents(packed)
+    old = decode_extents(_end_quarantine(db, id) if packed == NOWHERE else packed)
     disown(db, tuple(each for each in old if each not in extents), time)
     own(db, tuple(each for each in extents if each not in old), id)
     _place(db, id, encode(extents))

@@ -3,7 +3,7 @@
 First rows, files and journal (``store.fsck``, ``store.proof``), then the bytes of objects from
 disk, slowly. How far it is and what it has found is in ``scrub.json``; killed, it goes on from
 there, with the object it was at. A content whose bytes are damaged is put in quarantine: it is not
-served any more, and whose bytes come again is whole again. Nothing else is changed.
+served until it is found sound, or the same bytes are stored again. Nothing else is changed.
 """
 
 import logging
@@ -18,13 +18,14 @@ import msgspec
 from msgspec import Struct
 
 from store import database, files, fsck, outbox, trimming
-from store.changes import Quarantine
+from store.changes import MoveContent, Quarantine
 from store.content_rows import encode
-from store.database import one, snapshot
+from store.database import every, one, snapshot
 from store.errors import DirectoryLocked, JournalMismatch
 from store.failpoints import hit
 from store.fsck import Finding, Progress
 from store.fsck_bytes import Place, Run, Scan, runs, total_bytes
+from store.fsck_rows import extents_of, profile_of
 from store.ledger import Ledger
 from store.lock import FileLock
 from store.pace import Pace
@@ -110,6 +111,12 @@ def scrub(
         os.close(lock)
 
 
+_QUARANTINED = (
+    "SELECT c.id, c.cid, c.size, q.extents, c.leaves FROM quarantine q"
+    " JOIN content c ON c.id = q.content"
+)
+
+
 class _Pass:
     def __init__(
         self,
@@ -136,6 +143,7 @@ class _Pass:
 
     def run(self) -> Report:
         if not self._state.rows_done:
+            self._release()
             found = [*fsck.check(self._directory, segments=False)]
             if all(each.kind == "quarantine" for each in found):
                 found += self._unproved()
@@ -179,13 +187,23 @@ class _Pass:
         self._save()
         if found and run.place.content and {e.kind for e in self._state.findings} <= _OF_BYTES:
             hit("C1")
-            self._quarantine(run)
+            self._commit(_Condemn(run.place.content, run.extents))
             hit("C2")
 
-    def _quarantine(self, run: Run) -> None:
+    def _release(self) -> None:
+        """What is in quarantine and sound again: its segment came back from a backup, say."""
+        scan = Scan(self._directory / "segments", self._pace.spent, from_disk=True)
+        for id, cid, size, packed, leaves in every(self._db, _QUARANTINED):
+            profile, extents = profile_of(cid, size, leaves), extents_of(packed)
+            if profile and extents:
+                run = Run(Place(id), f"content {id}", profile, extents, leaves, lambda: True)
+                if not list(scan.check(run)):
+                    self._commit(_Release(MoveContent(id, extents, int(self._clock() * 1000))))
+
+    def _commit(self, commit: Commit[None]) -> None:
         ledger = Ledger(self._directory, "commit")
         try:
-            (outcome,) = ledger.commit([_Condemn(run.place.content, run.extents)])
+            (outcome,) = ledger.commit([commit])
         finally:
             ledger.close()
         if outcome.error is not None:
@@ -221,3 +239,16 @@ class _Condemn(Commit[None]):
         there = "SELECT 1 FROM content WHERE id = ? AND extents = ?"
         if one(transaction.db, there, (self._content, self._extents)) is not None:
             transaction.apply(Quarantine(self._content))
+
+
+class _Release(Commit[None]):
+    """Not an error when it is not in quarantine any more."""
+
+    def __init__(self, change: MoveContent) -> None:
+        self._change = change
+
+    def decide(self, transaction: Transaction) -> None:
+        there = "SELECT 1 FROM quarantine WHERE content = ? AND extents = ?"
+        place = (self._change.content, encode(self._change.extents))
+        if one(transaction.db, there, place) is not None:
+            transaction.apply(self._change)

@@ -218,6 +218,33 @@ async def test_the_same_bytes_heal_it_under_all_its_names(filled):
     assert scrub(filled).found == 0
 
 
+async def test_bytes_that_are_sound_again_are_served_again(filled, tmp_path):
+    """The segment came back from a backup, or it was a cable."""
+    flip_content(filled, LARGE + 1)
+    scrub(filled)
+    async with opened(filled) as store:
+        bucket = store.bucket("bucket")
+        with pytest.raises(Damaged):
+            store.open(store.entry(bucket, b"large1"), 0, 1)
+        flip_quarantined(filled)
+
+        assert scrub(filled).found == 0
+
+        for key in (b"large1", b"twin"):
+            assert await content(store, store.entry(bucket, key)) == noise(1, LARGE + 1)
+    assert rows(filled, "SELECT * FROM quarantine") == []
+    assert list(fsck.check(filled)) == []
+    audit(filled)
+    assert replayed(filled, tmp_path / "replayed") == dump(filled)
+
+
+def flip_quarantined(directory):
+    ((packed,),) = rows(directory, "SELECT extents FROM quarantine")
+    (extent,) = decode_extents(packed)
+    path = directory / "segments" / f"{extent.segment:08d}.seg"
+    flip(path, extent.offset + extent.length // 2)
+
+
 async def test_deleting_it_gives_its_bytes_back(filled):
     flip_content(filled, LARGE + 1)
     scrub(filled)
@@ -376,7 +403,9 @@ def test_it_is_due_when_the_last_began_long_ago_or_is_not_finished(filled):
 
 def test_worker_0_scrubs_in_a_process_of_its_own(filled):
     flip_content(filled, LARGE + 1)
-    running = chores.Chores(filled, Settings(upkeep_bytes_per_second=0, scrub_days=1.0))
+    running = chores.Chores(
+        filled, Settings(upkeep_bytes_per_second=0, scrub_days=1.0, compact_below=0.0)
+    )
     running.look(DAY)
     assert running._running is None
     running.look(2 * DAY)
