@@ -52,7 +52,8 @@ class Plan(NamedTuple):
 
 def main() -> None:
     """Exits with 0 when the last message is out, whatever it says."""
-    stdin, stdout = sys.stdin.buffer, sys.stdout.buffer
+    stdin, stdout = sys.stdin.buffer, open(os.dup(1), "wb")  # noqa: SIM115 - to the end
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or what the engine prints is among messages
     (length,) = LENGTH.unpack(_exactly(stdin, LENGTH.size))
     said = json.loads(_exactly(stdin, length))
     job = Job(**{**said, "read": Dialect(**said["read"]), "write": Dialect(**said["write"])})
@@ -139,6 +140,7 @@ def _engine(job: Job, file: str) -> "DuckDBPyConnection":
             "autoload_known_extensions": False,
         },
     )
+    engine.execute("SET enable_progress_bar = false")
     engine.execute("SET TimeZone = 'UTC'")
     engine.execute("SET temp_directory = ''")
     engine.execute(f"SET allowed_paths = ['{file}']")
