@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 FILES = 24
 ROWS = 500
 MESSAGE_BYTES = 64 * 1024
+LONGEST_BYTES = 1024 * 1024
 PROGRESS_SECONDS = 1.0
 _ENGINE_SHARE = 4
 """The engine's own limit is a quarter of the address space: it maps far more than it uses."""
@@ -219,13 +220,19 @@ def _rows(
             pieces.append(plan.write(row))
             size += len(pieces[-1])
             if size >= MESSAGE_BYTES:
-                yield RECORDS, "".join(pieces).encode()
+                yield from _records(pieces)
                 pieces, size = [], 0
         if job.progress and time.monotonic() - told >= PROGRESS_SECONDS:
             told = time.monotonic()
             yield STATS, COUNTS.pack(counts.scanned, counts.processed)
-    if pieces:
-        yield RECORDS, "".join(pieces).encode()
+    yield from _records(pieces)
+
+
+def _records(pieces: Sequence[str]) -> Iterator[tuple[bytes, bytes]]:
+    """In messages that a worker can hold, however long a row is; clients put them together."""
+    data = "".join(pieces).encode()
+    for at in range(0, len(data), LONGEST_BYTES):
+        yield RECORDS, data[at : at + LONGEST_BYTES]
 
 
 def _out_of_memory() -> BadQuery:

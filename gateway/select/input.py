@@ -163,6 +163,7 @@ def _fields(line: bytes, read: Dialect) -> list[str]:
         text = line.decode()
     except UnicodeDecodeError as error:
         raise BadQuery("InvalidTextEncoding", "The object is not UTF-8.") from error
+    csv.field_size_limit(RECORD_BYTES)
     doubled = read.escape == read.quote or not read.escape
     rows = csv.reader(
         io.StringIO(text.rstrip("\r\n"), newline=""),

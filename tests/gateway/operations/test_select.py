@@ -305,3 +305,12 @@ def test_queries_can_be_switched_off(tmp_path):
         with pytest.raises(ClientError) as refused:
             query_of(gateway, b"1\n", "SELECT * FROM S3Object")()
         assert refused.value.response["Error"]["Code"] == "NotImplemented"
+
+
+def test_a_long_row_comes_in_pieces(select):
+    """A worker holds one piece at a time, whatever a query makes of its input."""
+    wide = "x" * 1_000_000
+    row = select("SELECT " + " || ".join(["_1"] * 20) + " FROM S3Object", wide, PLAIN)
+    assert row == wide * 20 + "\n"
+    sizes = [len(each["Records"]["Payload"]) for each in select.events if "Records" in each]
+    assert max(sizes) <= 1 << 20
