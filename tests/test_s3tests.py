@@ -2,13 +2,16 @@
 
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from conformance.s3tests import areas, results
 from conformance.s3tests.__main__ import README, current
+from conformance.s3tests.reasons import REASONS
 from conformance.s3tests.results import Result
+from gateway.compat import Compat
 
 ROOT = Path(__file__).parent.parent
 LISTS = ROOT / "conformance" / "s3tests"
@@ -124,3 +127,13 @@ def test_the_table_says_what_the_lists_say():
     text = README.read_text()
 
     assert current(text) == text, "run: python -m conformance.s3tests"
+
+
+def test_each_item_that_fails_in_awss_way_has_its_reason():
+    listed = results.read(LISTS / "aws.txt")
+    counted = [each for each in listed if each.kind != areas.BONUS]
+    failed = [each.item for each in counted if each.outcome == "failed"]
+    explained = [f"test_s3.py::{name}" for names in REASONS.values() for name in names]
+
+    assert sorted(explained) == sorted(failed)
+    assert REASONS.keys() <= {row.name for row in fields(Compat)}
