@@ -14,13 +14,14 @@ from msgspec.structs import replace
 
 from store import listing, names, versions
 from store.apply import ANNOTATIONS
-from store.changes import DropEntry, Inline, Known, Placed, PutEntry
+from store.changes import DropEntry, Inline, Known, PutEntry
 from store.commits import (
     ANYTHING,
     CopyObject,
     judge,
     put_and_read,
     put_attributes,
+    put_staged,
     require_bucket,
 )
 from store.database import one
@@ -67,21 +68,7 @@ class PutAnnotation(Commit[Entry]):
         self._expect = expect
         self._now = now
         self._name = name.encode()
-        self._change = PutEntry(
-            bucket=ANNOTATIONS,
-            key=b"",
-            size=staged.size,
-            cid=staged.cid,
-            etag=staged.digests["md5"].hex(),
-            modified=now,
-            owner=owner,
-            attributes=attributes,
-            source=(
-                Placed(staged.extents, staged.leaves)
-                if staged.body is None
-                else Inline(bytes(staged.body))
-            ),
-        )
+        self._change = put_staged(ANNOTATIONS, b"", staged, owner, attributes, now)
 
     def decide(self, transaction: Transaction) -> Entry:
         db = transaction.db

@@ -85,7 +85,7 @@ def write(
         target.execute("PRAGMA journal_mode = DELETE")
         verify(target)
         also(target)
-    _sync(draft)
+    files.sync_file(draft)
     files.replace(base.sum_path, _sha256(draft).encode())
     draft.rename(base.path)
     files.sync_directory(folder)
@@ -159,11 +159,3 @@ def store_of(base: Base) -> str:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync(path: Path) -> None:
-    file = files.open_write(path)
-    try:
-        files.sync(file)
-    finally:
-        os.close(file)

@@ -168,6 +168,27 @@ class DeleteBucket(Commit[None]):
         transaction.apply(self._change)
 
 
+def put_staged(
+    bucket: int, key: bytes, staged: Staged, owner: str, attributes: Attributes, now: int
+) -> PutEntry:
+    """The change that names staged bytes; its ETag is their MD5."""
+    return PutEntry(
+        bucket=bucket,
+        key=key,
+        size=staged.size,
+        cid=staged.cid,
+        etag=staged.digests["md5"].hex(),
+        modified=now,
+        owner=owner,
+        attributes=attributes,
+        source=(
+            Placed(staged.extents, staged.leaves)
+            if staged.body is None
+            else Inline(bytes(staged.body))
+        ),
+    )
+
+
 class PutObject(Commit[Entry]):
     """Name staged bytes."""
 
@@ -185,21 +206,7 @@ class PutObject(Commit[Entry]):
         self.extents: tuple[Extent, ...] = staged.extents
         self.weight = len(staged.body or b"")
         self._expect = expect
-        self._change = PutEntry(
-            bucket=bucket.id,
-            key=key,
-            size=staged.size,
-            cid=staged.cid,
-            etag=staged.digests["md5"].hex(),
-            modified=now,
-            owner=owner,
-            attributes=attributes,
-            source=(
-                Placed(staged.extents, staged.leaves)
-                if staged.body is None
-                else Inline(bytes(staged.body))
-            ),
-        )
+        self._change = put_staged(bucket.id, key, staged, owner, attributes, now)
 
     def decide(self, transaction: Transaction) -> Entry:
         versioning, lock = require_bucket(transaction.db, self._change.bucket)

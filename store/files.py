@@ -224,6 +224,15 @@ def sync(file: int) -> None:
         os.fdatasync(file)
 
 
+def sync_file(path: Path) -> None:
+    """Wait until the bytes of an existing file are on disk. Raises as ``open_write``, ``sync``."""
+    file = open_write(path)
+    try:
+        sync(file)
+    finally:
+        os.close(file)
+
+
 def sync_directory(directory: Path) -> None:
     """Wait until the names in it are on disk. Raises as ``sync``."""
     with _refusing("fsync of a directory"):

@@ -78,7 +78,7 @@ def _rebuild(directory: Path, progress: Callable[[int, int], None]) -> Rebuilt:
         replay(db, source.records(outbox.last_lsn(db)))
         was_read = _complete(db, directory / database.FILE, str(store))
         lsn = outbox.last_lsn(db)
-    _sync(fresh)
+    files.sync_file(fresh)
     files.sync_directory(directory)
     hit("R1")
     kept = _put_in_place(directory, fresh)
@@ -178,11 +178,3 @@ def _put_in_place(directory: Path, fresh: Path) -> Path | None:
 def _remove(directory: Path, name: str) -> None:
     for suffix in ("", "-wal", "-shm"):
         files.unlink(directory / (name + suffix))
-
-
-def _sync(path: Path) -> None:
-    file = files.open_write(path)
-    try:
-        files.sync(file)
-    finally:
-        os.close(file)

@@ -6,15 +6,11 @@ from gateway.errors import NoSuchWebsiteConfiguration
 from gateway.operation import Call
 from gateway.website.configuration import (
     CONFIG,
-    ErrorDocument,
-    IndexDocument,
-    RedirectAllRequestsTo,
-    RoutingRule,
     WebsiteConfiguration,
     check,
 )
 from gateway.wire.kept import keep, kept
-from gateway.wire.shape import Label, Payload, Shape, Xml
+from gateway.wire.shape import Label, Payload, Shape
 
 
 class PutBucketWebsiteInput(Shape):
@@ -40,13 +36,8 @@ class GetBucketWebsiteInput(Shape):
     bucket: Annotated[str, Label("Bucket")]
 
 
-class GetBucketWebsiteOutput(Shape, root="WebsiteConfiguration"):
-    error_document: ErrorDocument | None = None
-    index_document: IndexDocument | None = None
-    redirect_all_requests_to: RedirectAllRequestsTo | None = None
-    routing_rules: Annotated[
-        tuple[RoutingRule, ...] | None, Xml("RoutingRules", member="RoutingRule")
-    ] = None
+class GetBucketWebsiteOutput(WebsiteConfiguration, root="WebsiteConfiguration"):
+    pass
 
 
 async def get_bucket_website(call: Call, ask: GetBucketWebsiteInput) -> GetBucketWebsiteOutput:
