@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DIR ?= data
 
-.PHONY: serve test check bench bench-compare bench-growth bench-workers lock format clean
+.PHONY: serve test check bench bench-compare bench-growth bench-workers torture lock format clean
 
 serve: .venv/serve  ## install and run the gateway on its embedded default
 	$(BIN)/s3gw serve $(DIR)
@@ -28,6 +28,9 @@ bench-growth: .venv/dev  ## cost of an operation with 10^4 to 10^6 objects: make
 
 bench-workers: .venv/dev  ## one worker process beside two, and no stale read on either
 	$(BIN)/python -m bench workers $(ARGS)
+
+torture: .venv/dev  ## every gate of reliability at full length, a JSON line each: make torture ARGS="kill --scale 0.1"
+	$(BIN)/python -m tests.torture $(ARGS)
 
 format: .venv/dev
 	$(BIN)/ruff format .

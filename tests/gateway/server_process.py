@@ -60,12 +60,21 @@ class Lines:
 
 
 class ServerProcess:
-    """``s3gw serve DIRECTORY`` with ``options`` on a free port. Killed with its workers at exit."""
+    """``s3gw serve DIRECTORY`` with ``options`` on a free port. Killed with its workers at exit.
+
+    ``mutant`` names a function (``package.module:function``) that puts a defect into the server.
+    """
 
     def __init__(
-        self, directory: Path, *options: str, listen: str = "127.0.0.1:0", **environ: str
+        self,
+        directory: Path,
+        *options: str,
+        listen: str = "127.0.0.1:0",
+        mutant: str = "",
+        **environ: str,
     ) -> None:
-        command = [sys.executable, "-m", "gateway", "serve", str(directory), "--listen", listen]
+        program = ["tests.torture.mutated", mutant] if mutant else ["gateway"]
+        command = [sys.executable, "-m", *program, "serve", str(directory), "--listen", listen]
         own = {name: value for name, value in os.environ.items() if not name.startswith("S3GW_")}
         self.directory = directory
         self.process = subprocess.Popen(

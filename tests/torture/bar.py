@@ -1,0 +1,13 @@
+"""The gates, in the order in which they run."""
+
+from importlib import import_module
+
+from tests.torture.gate import Gate
+
+MODULES: tuple[str, ...] = ()
+"""Modules of this package, one for each gate: its ``GATE``."""
+
+
+def gates() -> dict[str, Gate]:
+    """Module name to gate."""
+    return {name: import_module(f"tests.torture.{name}").GATE for name in MODULES}
