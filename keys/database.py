@@ -12,7 +12,7 @@ from typing import NamedTuple
 from keys.errors import TableTooNew
 
 FILE_NAME = "keys.sqlite"
-SCHEMA = 2
+SCHEMA = 3
 """``len(migrations.STEPS)``, said here so that a current table loads no migrations."""
 WRITE_WAIT_SECONDS = 5.0
 """How long a verb waits for another process that is writing."""
@@ -36,6 +36,8 @@ class Row(NamedTuple):
     created_at: int
     """Milliseconds since the epoch."""
     updated_at: int
+    master: str
+    """Id of the master key it is sealed under."""
 
 
 SELECT = f"SELECT {', '.join(Row._fields)} FROM access_key"
@@ -48,7 +50,7 @@ def open_database(path: Path) -> sqlite3.Connection:
     """
     if not path.exists():
         # Before SQLite sees it, since its journals take their mode from the database's.
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600))
     connection = connect(path)
     try:
         _migrate(connection, path)
@@ -59,7 +61,9 @@ def open_database(path: Path) -> sqlite3.Connection:
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """A connection to an existing file, set up and read back, as it is."""
+    """A connection to an existing file, set up and read back, as it is. Follows no link."""
+    if path.is_symlink():
+        raise sqlite3.OperationalError(f"{path} is a symbolic link")
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode=rw",
         uri=True,

@@ -4,6 +4,7 @@ Losing it loses all access keys, and all objects under SSE-S3 and SSE-KMS.
 """
 
 import contextlib
+import hashlib
 import os
 import secrets
 import stat
@@ -38,23 +39,33 @@ def read(path: Path) -> bytes:
     return key
 
 
+def key_id(key: bytes) -> str:
+    """Tells master keys apart without giving anything of them away."""
+    return hashlib.sha256(b"s3gw master key id\0" + key).hexdigest()[:16]
+
+
 def create(path: Path) -> None:
     """Write a new key, mode 0400. Not an error when a file is there already: it is left alone.
 
     The name appears only once the whole key is on disk, so a crash leaves a key or none.
     """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o400)
     try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(LENGTH_BYTES) + "\n")
-            file.flush()
-            os.fsync(descriptor)
+        write(draft, secrets.token_bytes(LENGTH_BYTES))
         with contextlib.suppress(FileExistsError):  # another process was first: its key holds
             os.link(draft, path)
     finally:
-        draft.unlink()
-    _sync_directory(path.parent)
+        draft.unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
+def write(path: Path, key: bytes) -> None:
+    """Make the file of a key, mode 0400; on disk but for its name. Raises ``FileExistsError``."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+    with os.fdopen(os.open(path, flags, 0o400), "w") as file:
+        file.write(key.hex() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _check(path: Path, status: os.stat_result) -> None:
@@ -66,7 +77,8 @@ def _check(path: Path, status: os.stat_result) -> None:
         raise MasterKeyRefused(f"master key {path} is open to others: chmod 0400 {path}")
 
 
-def _sync_directory(path: Path) -> None:
+def sync_directory(path: Path) -> None:
+    """Wait until the names in it are on disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

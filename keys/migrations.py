@@ -58,5 +58,26 @@ def _kms_keys(database: Database) -> None:
     )
 
 
-STEPS: tuple[Callable[[Database], None], ...] = (_first, _kms_keys)
+def _masters(database: Database) -> None:
+    relation = database["kms_key"]
+    assert isinstance(relation, Relation)
+    # Id of the master key it is sealed under; "": the first, which made the table.
+    relation.add_column("master", str, not_null_default="")
+    generations = database["wrapping_key"]
+    assert isinstance(generations, Relation)
+    generations.create(
+        {
+            "purpose": str,
+            "generation": int,
+            "sealed": bytes,
+            "master": str,
+            "created_at": int,  # milliseconds since the epoch
+        },
+        pk=("purpose", "generation"),
+        not_null={"sealed", "master", "created_at"},
+        strict=True,
+    )
+
+
+STEPS: tuple[Callable[[Database], None], ...] = (_first, _kms_keys, _masters)
 """One per schema version; never edited once released."""

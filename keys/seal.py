@@ -4,13 +4,13 @@ The associated data names the row (key id, root, version of this layout), so a s
 is moved to another row, or a row whose root is edited, does not open any more.
 """
 
-import hashlib
 import secrets
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from keys.errors import SealBroken
+from keys.master_key import key_id
 
 VERSION = 1
 """Layout of the sealed value and of its associated data. A change needs a migration."""
@@ -26,8 +26,7 @@ class Seal:
     def __init__(self, master_key: bytes) -> None:
         """``master_key``: 32 bytes."""
         self._cipher = AESGCM(master_key)
-        self.id = hashlib.sha256(b"s3gw master key id\0" + master_key).hexdigest()[:16]
-        """Tells master keys apart without giving anything of them away."""
+        self.id = key_id(master_key)
 
     def seal(self, secret: str, *, key: str, root: str) -> bytes:
         """Nonce, ciphertext and tag, back to back; different each time."""

@@ -6,7 +6,8 @@ at the database's change counter at most every ``STALE_SECONDS``.
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from keys.access_key import AccessKey
 from keys.database import FILE_NAME, SELECT, Row, open_database
 from keys.errors import KeyExists, MasterKeyRefused, NoSuchKey
 from keys.kms import Kms
+from keys.master_keys import MasterKeys
+from keys.rotation import Rotated, rotate
 from keys.seal import Seal
 from keys.snapshot import STALE_SECONDS, Snapshot
 
@@ -47,12 +50,14 @@ class Table:
         self._clock = clock
         self._monotonic = monotonic
         self._snapshot: Snapshot | None = None
-        master = _master_key(directory, master_key_file, table_exists=self._path.exists())
-        self._seal = Seal(master)
+        self._masters = MasterKeys(
+            _master_key(directory, master_key_file, table_exists=self._path.exists())
+        )
         self._database = open_database(self._path)
-        self.kms = Kms(self._path, self._database, master, self._now)
         try:
-            self._refuse_another_seal()
+            if self._masters.follow(self._database):
+                self._masters.settle()
+            self.kms = Kms(self._path, self._database, self._masters, self._now)
         except BaseException:
             self._database.close()
             raise
@@ -117,6 +122,15 @@ class Table:
         if not self._write("DELETE FROM access_key WHERE key = ?", key):
             raise NoSuchKey(key)
 
+    def rotate_master(self, reached: Callable[[str], None] = lambda point: None) -> Rotated:
+        """A new master key in the place of the old one, and everything sealed under it.
+
+        A running server takes it up by itself. See ``keys.rotation.rotate``.
+        """
+        rotated = rotate(self._database, self._masters, self._now(), reached)
+        self.kms.take(self._database)
+        return rotated
+
     def _read(self) -> Snapshot:
         if self._snapshot is None:
             self._snapshot = Snapshot(self._path, self._unsealed, self._monotonic)
@@ -133,14 +147,14 @@ class Table:
         now = self._now()
         while True:
             root = credentials.new_root()
-            sealed = self._seal.seal(secret, key=key, root=root)
             try:
-                self._write(
-                    "INSERT INTO access_key"
-                    " (key, sealed, master, root, enable, created_at, updated_at)"
-                    " VALUES (?, ?, ?, ?, 1, ?, ?)",
-                    *(key, sealed, self._seal.id, root, now, now),
-                )
+                with self._sealing() as seal:
+                    self._write(
+                        "INSERT INTO access_key"
+                        " (key, sealed, master, root, enable, created_at, updated_at)"
+                        " VALUES (?, ?, ?, ?, 1, ?, ?)",
+                        *(key, seal.seal(secret, key=key, root=root), seal.id, root, now, now),
+                    )
             except sqlite3.IntegrityError as error:
                 if "access_key.root" in str(error):
                     continue
@@ -148,11 +162,20 @@ class Table:
             return self.get(key)
 
     def _set_secret(self, key: str, secret: str) -> AccessKey:
-        # One transaction: the row sealed for is the row written, whoever deletes and imports.
+        with self._sealing() as seal:
+            sealed = seal.seal(secret, key=key, root=self._row(key).root)
+            return self._update(key, "sealed = ?, master = ?", sealed, seal.id)
+
+    @contextmanager
+    def _sealing(self) -> Iterator[Seal]:
+        """One transaction, and the seal of the table as it is in it.
+
+        The row sealed for is the row written, whoever deletes, imports and rotates meanwhile.
+        """
         self._database.execute("BEGIN IMMEDIATE")
         with self._database:
-            sealed = self._seal.seal(secret, key=key, root=self._row(key).root)
-            return self._update(key, "sealed = ?, master = ?", sealed, self._seal.id)
+            self._masters.follow(self._database)
+            yield Seal(self._masters.key)
 
     def _update(self, key: str, assignments: str, *values: object) -> AccessKey:
         changed = self._write(
@@ -171,9 +194,12 @@ class Table:
         return changed
 
     def _unsealed(self, row: Row) -> AccessKey:
+        if row.master != self._masters.current and self._masters.follow(self._database):
+            self.kms.take(self._database)
+        seal = Seal(self._masters.find(row.master))
         return AccessKey(
             key=row.key,
-            secret=self._seal.unseal(row.sealed, key=row.key, root=row.root),
+            secret=seal.unseal(row.sealed, key=row.key, root=row.root),
             root=row.root,
             enable=bool(row.enable),
             created_at=datetime.fromtimestamp(row.created_at / 1000, UTC),
@@ -183,23 +209,14 @@ class Table:
     def _now(self) -> int:
         return int(self._clock() * 1000)
 
-    def _refuse_another_seal(self) -> None:
-        # A wrong master key would otherwise be noticed only after new keys were sealed under it.
-        foreign = self._database.execute(
-            "SELECT key FROM access_key WHERE master != ? LIMIT 1", (self._seal.id,)
-        ).fetchone()
-        if foreign is not None:
-            raise MasterKeyRefused(
-                f"{self._path} is sealed under another master key (access key {foreign[0]})"
-            )
 
-
-def _master_key(directory: Path, master_key_file: Path | None, *, table_exists: bool) -> bytes:
+def _master_key(directory: Path, master_key_file: Path | None, *, table_exists: bool) -> Path:
+    """Its file, made where there is neither that nor a table."""
     if master_key_file is not None:
-        return master_key.read(master_key_file)
+        return master_key_file
     path = directory / MASTER_KEY_NAME
     if not path.exists():
         if table_exists:
             raise MasterKeyRefused(f"{path} is missing, and the secrets in {FILE_NAME} need it")
         master_key.create(path)
-    return master_key.read(path)
+    return path

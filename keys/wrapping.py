@@ -4,6 +4,7 @@ One is derived from the master key for each purpose (HKDF, RFC 5869), so that no
 another has sealed, and the master key itself never seals an object's key.
 """
 
+import contextlib
 import secrets
 
 from cryptography.exceptions import InvalidTag
@@ -20,11 +21,12 @@ _NONCE_BYTES = 12
 class WrappingKey:
     """``repr`` shows nothing of it."""
 
-    __slots__ = ("_cipher",)
+    __slots__ = ("_cipher", "_earlier")
 
-    def __init__(self, key: bytes) -> None:
-        """``key``: 32 bytes."""
+    def __init__(self, key: bytes, *earlier: bytes) -> None:
+        """``key``: 32 bytes. Those that were in its place ``earlier`` only unwrap."""
         self._cipher = AESGCM(key)
+        self._earlier = tuple(AESGCM(each) for each in earlier)
 
     def wrap(self, key: bytes, place: bytes) -> bytes:
         """Nonce, ciphertext and tag, back to back; different each time."""
@@ -32,11 +34,12 @@ class WrappingKey:
         return nonce + self._cipher.encrypt(nonce, key, place)
 
     def unwrap(self, wrapped: bytes, place: bytes) -> bytes:
-        """Raises ``SealBroken`` unless this key wrapped it for this ``place``."""
-        try:
-            return self._cipher.decrypt(wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:], place)
-        except (InvalidTag, ValueError) as error:
-            raise SealBroken("a wrapped key does not open") from error
+        """Raises ``SealBroken`` unless this key, or an earlier one, wrapped it for ``place``."""
+        nonce, ciphertext = wrapped[:_NONCE_BYTES], wrapped[_NONCE_BYTES:]
+        for cipher in (self._cipher, *self._earlier):
+            with contextlib.suppress(InvalidTag, ValueError):
+                return cipher.decrypt(nonce, ciphertext, place)
+        raise SealBroken("a wrapped key does not open")
 
 
 def derived(key: bytes, purpose: str, salt: bytes | None = None) -> bytes:

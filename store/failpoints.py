@@ -24,6 +24,8 @@ R1 R2    rebuild: the new database is on disk; the old one has been put aside
 C1 C2    scrub: damage is in the report; it is in quarantine
 A1-A3    adopt: numbers are passed over; the journal is put aside; there is a base
 T1 T2    trimming: the new base is in place; a file of the journal is gone
+K1 K2    rotation of the master key: the new one is on disk; everything is sealed under it
+K3-K5    that is committed; the old key is kept under its id; the new one has its name
 B1 B2    backup: the database is copied; all is, but not under its name yet
 =======  ==========================================================================
 """

@@ -1,6 +1,5 @@
 """``s3gw backup`` and ``trim``: a copy of everything; one of the database, for its journal."""
 
-import os
 import resource
 from pathlib import Path
 
@@ -50,8 +49,7 @@ def backup(
 
     def beside(made: Path) -> None:
         nonlocal copied_key
-        keys.backup(data_dir, made)
-        copied_key = master_key and _copy_master_key(data_dir, made)
+        copied_key = keys.backup(data_dir, made, with_master_key=master_key)
 
     done = store.backup(
         data_dir,
@@ -95,22 +93,6 @@ def _verified(target: Path) -> list[str]:
 
     found = fsck.check(target, progress=progress("hashed"))
     return [f"{each.kind}: {each.where} ({each.bytes} bytes)" for each in found]
-
-
-def _copy_master_key(data_dir: Path, made: Path) -> bool:
-    """False when it is kept elsewhere: then the backup needs ``master_key_file`` as well."""
-    from keys.table import MASTER_KEY_NAME
-
-    try:
-        text = (data_dir / MASTER_KEY_NAME).read_bytes()
-    except FileNotFoundError:
-        return False
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    with os.fdopen(os.open(made / MASTER_KEY_NAME, flags, 0o400), "wb") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    return True
 
 
 def _raise_descriptor_limit() -> None:

@@ -54,9 +54,19 @@ async def unwrapped(
     """The object's key. Raises ``KmsNotFound``, as ``check_customer``."""
     if record.kind == CUSTOMER:
         return check_customer(call, bucket, record, customer) or b""
+    bound = place(bucket, record)
+    try:
+        return (await _wrapping(call, record)).unwrap(record.wrapped, bound)
+    except SealBroken:
+        # Another worker may have wrapped it after a rotation of the master key that added one.
+        await asyncio.to_thread(call.keys.kms.renew)
+    return (await _wrapping(call, record)).unwrap(record.wrapped, bound)
+
+
+async def _wrapping(call: Call, record: Encryption) -> WrappingKey:
+    """Raises ``KmsNotFound``."""
     known = call.keys.kms.objects
-    wrapping = known if record.key_id is None else await kms_key(call, record.key_id)
-    return wrapping.unwrap(record.wrapped, place(bucket, record))
+    return known if record.key_id is None else await kms_key(call, record.key_id)
 
 
 def check_customer(

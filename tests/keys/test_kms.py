@@ -104,6 +104,7 @@ def test_keys_for_different_purposes_have_nothing_in_common():
 def test_a_table_of_the_first_schema_gets_room_for_them(tmp_path, table):
     table.import_key("AKIA0000000000000000", "secret-of-this-key")
     table._database.execute("DROP TABLE kms_key")
+    table._database.execute("DROP TABLE wrapping_key")
     table._database.execute("PRAGMA user_version = 1")
     copy = tmp_path / "copy"
     copy.mkdir()
