@@ -115,7 +115,9 @@ def _host_name() -> str:
 def _write(path: Path, data: bytes) -> None:
     draft = path.with_suffix(".new")
     draft.unlink(missing_ok=True)
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(
+        draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
+    )
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
     draft.rename(path)

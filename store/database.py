@@ -76,7 +76,9 @@ def _open(path: Path, flags: int, *, keep_log: bool = False) -> apsw.Connection:
     if apsw.SQLITE_VERSION_NUMBER < OLDEST_SQLITE:
         raise Unavailable(f"SQLite {apsw.sqlite_lib_version()} is too old: see walresetbug")
     try:
-        connection = apsw.Connection(str(path), flags=flags)
+        # Of a path with a link anywhere in it SQLite would refuse the directory's name too.
+        real = str(path.parent.resolve() / path.name)
+        connection = apsw.Connection(real, flags=flags | apsw.SQLITE_OPEN_NOFOLLOW)
     except apsw.CantOpenError as error:
         raise Unavailable(f"cannot open {path}") from error
     connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, int(keep_log))

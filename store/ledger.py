@@ -121,7 +121,7 @@ class Ledger:
     def sync(self) -> None:
         """Bring committed transactions to disk, where ``durability`` left that for later."""
         if self._wal < 0:
-            self._wal = os.open(f"{self._path}-wal", os.O_RDWR | os.O_CLOEXEC)
+            self._wal = os.open(f"{self._path}-wal", os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW)
         os.fdatasync(self._wal)
 
     def caught_up(self) -> Tail:

@@ -101,7 +101,8 @@ def scrub(
     Raises ``DirectoryLocked`` when another process scrubs, ``FormatTooNew``, ``Unavailable``,
     ``NoSpace``; what was done until then is kept.
     """
-    lock = os.open(directory / "scrub.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    lock = os.open(directory / "scrub.lock", flags, 0o600)
     try:
         if not files.lock_file(lock):
             raise DirectoryLocked(str(directory))

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from gateway import listener, logs, tls
-from gateway.commands import first_start
+from gateway.commands import data_dir, first_start
 from gateway.commands.options import settings
 from gateway.commands.outcome import Refusal
 from gateway.config import Config
@@ -80,6 +80,7 @@ def _serve(config: Config, root: first_start.Root | None, buckets: tuple[NewBuck
     except OSError as error:
         raise Refusal(f"cannot listen on {config.listen}: {error.strerror}") from error
     config.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    data_dir.secure(config.data_dir)
     prepared = prepare(config.data_dir, config.store)
     try:
         with claimed:
