@@ -83,6 +83,9 @@ class Config:
         None, "file with a line BUCKET ACCESS_KEY SECRET_KEY for each of replication_targets"
     )
     block_public: bool = row(False, "ignore every public ACL and policy")
+    sandbox_objects: bool = row(
+        True, "browsers may show HTML, SVG and XML objects but run nothing in them; not on websites"
+    )
     content_hash_metadata: tuple[str, ...] = row(
         ("cid", "btfs-hash"), "object metadata names under which the CID is shown"
     )

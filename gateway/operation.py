@@ -130,6 +130,8 @@ class Operation:
     """May take long: answered 200 at once with white space until the document is ready."""
     repeats: bool = False
     """The same question gets the same answer while the store is the same (``remembered``)."""
+    shows: bool = False
+    """What it answers is an object, which a browser could run."""
     form: bool = False
     """What it asks for, and who asks, is in the fields of a form."""
     versions: bool = False
@@ -152,6 +154,7 @@ def operation(
     status: int = 200,
     slow: bool = False,
     repeats: bool = False,
+    shows: bool = False,
     form: bool = False,
 ) -> Operation:
     """One row, from AWS's request line; everything else is read off the handler."""
@@ -173,6 +176,7 @@ def operation(
         status=status,
         slow=slow,
         repeats=repeats,
+        shows=shows,
         form=form,
         versions=any(mark.name == VERSION for mark, _ in marked(shape, Query)),
     )

@@ -1,7 +1,6 @@
 """The one path of every request: find, verify, allow, parse, run, render. Knows no socket."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,13 +16,7 @@ from gateway.auth.verify import Verified, verify
 from gateway.auth.verify_form import verify_form
 from gateway.bucket_cors import CorsConfiguration
 from gateway.config import Config
-from gateway.errors import (
-    BORDER,
-    AccessDenied,
-    InternalError,
-    NoSuchBucket,
-    S3Error,
-)
+from gateway.errors import AccessDenied, NoSuchBucket
 from gateway.head import Head, check_head
 from gateway.health import HEALTH, health
 from gateway.notifications.announcing import announced
@@ -42,23 +35,21 @@ from gateway.operations import OPERATIONS
 from gateway.operations.post import as_put
 from gateway.policy.asks import Asks, asks
 from gateway.policy.facts import Facts
+from gateway.refusal import known, refusal, told
 from gateway.remembered import Remembered, question
 from gateway.replication.configuration import CONFIG as REPLICATION
 from gateway.replication.marking import replicating
 from gateway.request import RawBody, Request
 from gateway.response import Response
+from gateway.sandbox import sandboxed
 from gateway.trace import Trace, new_id
 from gateway.website.answer import website_answer
 from gateway.website.page import page
-from gateway.wire.error import render_error
 from gateway.wire.kept import kept
 from gateway.wire.shape import Shape
 from keys.table import Table
-from store.errors import StoreError
 from store.records import Bucket, Entry
 from store.store import Store
-
-log = logging.getLogger("s3gw.gateway")
 
 DOCUMENT_BYTES = 64 * 1024
 LARGE_DOCUMENT_BYTES = 2 * 1024 * 1024
@@ -102,7 +93,7 @@ async def serve(gateway: Gateway, head: Head, body: RawBody) -> tuple[Response, 
         extra = cors.headers(request, gateway.config, _cors_rules(gateway, request))
         response = await _answer(gateway, request, trace, extra)
     except Exception as error:
-        response = _refusal(error, head, trace)
+        response = refusal(error, head, trace)
         if request is not None:
             with suppress(Exception):  # the log must not keep the client from learning the error
                 _log(gateway, gateway.store.bucket(request.bucket or ""), request, trace)
@@ -112,13 +103,13 @@ async def serve(gateway: Gateway, head: Head, body: RawBody) -> tuple[Response, 
 def refuse(error: Exception, peer: str) -> tuple[Response, Trace]:
     """The answer to what could not be read as a request: nothing of it is known but its sender."""
     trace = _trace(peer)
-    response = _refusal(error, Head("", "/", [], secure=False, peer=peer), trace)
+    response = refusal(error, Head("", "/", [], secure=False, peer=peer), trace)
     return _finished(response, trace, []), trace
 
 
 def fail(error: Exception, head: Head, trace: Trace) -> Response:
     """The answer in place of one whose bytes could not be had."""
-    return _finished(_refusal(error, head, trace), trace, [])
+    return _finished(refusal(error, head, trace), trace, [])
 
 
 def _trace(peer: str) -> Trace:
@@ -266,7 +257,10 @@ async def _made(
         ask = wire.parse(operation.input, request, document=document, stream=verified.body)
     if operation.slow:
         return await _slow(operation, call, ask, trace), bucket, entry
-    return wire.render(await operation.handler(call, ask), status=operation.status), bucket, entry
+    response = wire.render(await operation.handler(call, ask), status=operation.status)
+    if operation.shows and gateway.config.sandbox_objects and not request.website:
+        response = sandboxed(response)
+    return response, bucket, entry
 
 
 async def _website(
@@ -283,14 +277,14 @@ async def _website(
         try:
             return (await _made(gateway, row, asked, nobody, now, trace, extra))[0]
         except Exception as error:
-            raise _known(error) from error
+            raise known(error) from error
 
     try:
         bucket = gateway.store.bucket(request.bucket or "")
         _log(gateway, bucket, request, trace)
         return await website_answer(bucket, request, read, trace.request_id)
     except Exception as error:
-        return page(_told(error, trace), trace.request_id, head=request.method == "HEAD")
+        return page(told(error, trace), trace.request_id, head=request.method == "HEAD")
 
 
 def _allow(
@@ -363,33 +357,6 @@ async def _patient(
         response = wire.render(task.result(), status=operation.status)
     except Exception as error:  # the status has gone out: it goes into the body
         head = Head(request.method, request.path, [], request.secure, request.peer)
-        response = _refusal(error, head, trace)
+        response = refusal(error, head, trace)
     assert isinstance(response.body, bytes)
     yield response.body.removeprefix(PROLOG)
-
-
-def _refusal(error: Exception, head: Head, trace: Trace) -> Response:
-    """The S3 error document of an exception."""
-    return render_error(
-        _told(error, trace),
-        resource=head.target.partition("?")[0],
-        request_id=trace.request_id,
-        host_id=trace.request_id,
-        head=head.method == "HEAD",
-    )
-
-
-def _known(error: Exception) -> S3Error:
-    """An exception as clients may see it; text of our own never leaves the log."""
-    if isinstance(error, StoreError) and type(error) in BORDER:
-        return BORDER[type(error)](error)
-    return error if isinstance(error, S3Error) else InternalError()
-
-
-def _told(error: Exception, trace: Trace) -> S3Error:
-    """The same, once the log has it."""
-    refusal = _known(error)
-    if refusal.status >= 500 and refusal.code != "NotImplemented":
-        log.error("request_id=%s %s failed", trace.request_id, trace.operation, exc_info=error)
-    trace.code = refusal.code
-    return refusal

@@ -18,6 +18,8 @@ def render_error(
     https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
     """
     headers = [(name, sendable(value)) for name, value in error.headers.items()]
+    if error.status >= 400:
+        headers.append(("cache-control", "no-store"))
     if head or error.status == 304:
         return Response(error.status, headers)
     elements = {
