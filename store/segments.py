@@ -27,7 +27,7 @@ log = logging.getLogger("s3gw.store")
 class _Segment:
     """A file this process writes. It stays open until all that was reserved in it is on disk."""
 
-    __slots__ = ("file", "number", "sealed", "syncing", "written")
+    __slots__ = ("file", "number", "sealed", "syncing", "unsynced", "written")
 
     def __init__(self, number: int, file: int) -> None:
         self.number = number
@@ -35,6 +35,8 @@ class _Segment:
         self.sealed = False
         self.written: dict[int, int] = {}
         """Offset of each reservation to how many of its bytes may have been written."""
+        self.unsynced = False
+        """Bytes were kept since the last sync began."""
         self.syncing = Lock()
 
 
@@ -245,6 +247,7 @@ class Segments:
             # Only now may another upload have the range: freeing it later would free its bytes.
             with self._lock:
                 del segment.written[extent.offset]
+                segment.unsynced |= used > 0
                 if segment is self._active:
                     self._frontier.give_back(extent.offset, extent.length, used)
 
@@ -254,6 +257,7 @@ class Segments:
             with self._lock:
                 failed = segment.number in self._failed
                 gone = segment.number not in self._writing
+                segment.unsynced = False
             try:
                 if not (failed or gone):
                     files.sync(segment.file)
@@ -266,7 +270,8 @@ class Segments:
 
     def _retire(self, segment: _Segment) -> None:
         with self._lock:
-            done = segment.sealed and not segment.written
+            # What ended while it was synced may not be on disk: its own commit syncs it.
+            done = segment.sealed and not segment.written and not segment.unsynced
             if done and self._writing.pop(segment.number, None) is not None:
                 os.close(segment.file)
 

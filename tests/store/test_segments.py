@@ -247,6 +247,26 @@ def test_sync_reaches_each_segment_once(segments, synced):
     assert synced == ["00000001.seg", "00000002.seg"]
 
 
+def test_bytes_that_end_while_a_full_segment_is_synced_are_synced_by_their_own_commit(
+    segments, monkeypatch
+):
+    first, second = put(segments, b"1" * PAGE), segments.reserve(PAGE)
+    put(segments, b"2" * 16 * PAGE)  # the segment before is full now
+    real, covered = os.fdatasync, []
+
+    def fdatasync(file: int) -> None:
+        covered.append(content(segments, second))
+        real(file)
+        if len(covered) == 1:
+            segments.write(second, 0, b"late")
+            segments.shrink(second, 4)
+
+    monkeypatch.setattr(os, "fdatasync", fdatasync)
+    segments.sync([first.segment])
+    segments.sync([second.segment])
+    assert covered[-1].startswith(b"late")
+
+
 def test_a_new_segment_and_its_name_are_on_disk_before_they_are_used(segments, synced, monkeypatch):
     real = os.fsync
     directories: list[str] = []
