@@ -1,7 +1,7 @@
 """Attacks that have worked on other servers, by their row in the project's table of them.
 
-A test's number is its row; rows 1 to 15 are in ``tests/gateway/auth``. "Refused" always means that
-nothing was read, stored or removed either.
+A test's number is its row; ``tests/security`` has the table, and the rows that are not here or in
+``tests/gateway/auth``. "Refused" always means that nothing was read, stored or removed either.
 """
 
 import gzip
@@ -18,54 +18,20 @@ from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from threading import Barrier
-from urllib.parse import quote, unquote_to_bytes
 from xml.etree import ElementTree
 
 import pytest
-from botocore.auth import S3SigV4Auth
-from botocore.awsrequest import AWSRequest
 from botocore.config import Config as ClientConfig
-from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
 from gateway.operations import OPERATIONS
 from gateway.unserved import SUBRESOURCES
+from tests.gateway.sent import code, raw
 from tests.gateway.server_process import ServerProcess
 
 MIB = 1024 * 1024
 SECRET = b"only the owner may read this"
 _numbers = count(1)
-
-
-def raw(gateway, method, target, body=b"", key=None, **fields):
-    """Status, headers and body of one request whose target goes out exactly as given."""
-    host = f"{gateway.host}:{gateway.port}"
-    asked = AWSRequest(method, f"http://{host}{_canonical(target)}", data=body)
-    for name, value in fields.items():
-        asked.headers[name.replace("_", "-")] = value
-    if key is not None:
-        S3SigV4Auth(Credentials(key.key, key.secret), "s3", "us-east-1").add_auth(asked)
-    fields = {"Host": host, "Content-Length": len(body), "Connection": "close", **asked.headers}
-    lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
-    sent = f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode() + body
-    head, _, answer = gateway.raw(sent, until_close=True).partition(b"\r\n\r\n")
-    return int(head[9:12]), head, answer
-
-
-def _canonical(target):
-    """As a client has to sign it: decoded once and encoded again, however it is spelled."""
-    path, mark, query = target.partition("?")
-    pairs = [each.partition("=")[::2] for each in query.split("&") if each]
-    spelled = "&".join("=".join(_encoded(part, "") for part in pair) for pair in pairs)
-    return _encoded(path, "/") + mark + spelled
-
-
-def _encoded(text, safe):
-    return quote(unquote_to_bytes(text), safe=safe + "-_.~")
-
-
-def code(document):
-    return ElementTree.fromstring(document).findtext("Code")
 
 
 def keys(s3, bucket):

@@ -16,17 +16,8 @@ from botocore.credentials import Credentials
 from gateway.access import Needs
 from gateway.operation import Operation
 from gateway.operations import OPERATIONS
+from tests.gateway.rows import said
 
-FORM = (
-    b'--x\r\nContent-Disposition: form-data; name="key"\r\n\r\nkey\r\n'
-    b'--x\r\nContent-Disposition: form-data; name="file"; filename="f"\r\n\r\ndata\r\n--x--\r\n'
-)
-VALUES = {
-    "x-amz-copy-source": "BUCKET/key",
-    "x-amz-rename-source": "other",
-    "x-amz-object-attributes": "ETag",
-    "partNumber": "1",
-}
 OPEN = {
     "AbortMultipartUpload",
     "CompleteMultipartUpload",
@@ -120,16 +111,6 @@ ROWS = [row for row in OPERATIONS if row.needs is not Needs.SIGNED]
 
 def permission(row: Operation) -> str:
     return f"s3:{PERMISSIONS.get(row.name, row.name)}"
-
-
-def said(row: Operation, bucket: str) -> tuple[str, str, dict[str, str], bytes]:
-    """Method, target, header fields and body of a request that is this row."""
-    path = f"/{bucket}" if row.level == "bucket" else f"/{bucket}/key"
-    query = [f"{name}={value or VALUES.get(name, '')}" for name, value in row.query.items()]
-    headers = {name: VALUES[name].replace("BUCKET", bucket) for name in row.headers}
-    if not row.form:
-        return row.method, f"{path}?{'&'.join(query)}", headers, b""
-    return row.method, path, {"content-type": "multipart/form-data; boundary=x"}, FORM
 
 
 def answer(gateway, key, method, target, headers, body) -> tuple[int, str]:
