@@ -265,6 +265,7 @@ ADVISORIES = (
         "MinIO CVE-2023-28432",
         "an endpoint for bootstrap answered with the environment",
         f"{ATTACKS}test_row_31_no_path_tells_configuration_or_versions",
+        "gateway/test_hardening.py::test_errors_are_not_kept_and_tell_no_version",
     ),
     _row(
         32,
@@ -358,6 +359,7 @@ ADVISORIES = (
         "a route of files followed links out",
         "security/test_traversal.py::test_045_no_path_is_a_file",
         "store/test_files.py::test_a_symbolic_link_is_not_followed",
+        "commands/test_data_dir.py::test_row_f48_a_link_planted_later_is_not_followed",
     ),
     _row(
         46,
@@ -509,6 +511,8 @@ ADVISORIES = (
         "users' pages shown in the origin of the service",
         f"{RENDERING}test_065_no_browser_takes_an_object_for_another_kind",
         f"{RENDERING}test_065_no_answer_of_ours_repeats_a_script",
+        "gateway/test_hardening.py::test_every_way_to_read_such_an_object_says_so",
+        "gateway/test_hardening.py::test_who_does_not_sign_cannot_choose_a_type",
     ),
     _row(
         66,

@@ -136,6 +136,8 @@ def test_065_no_browser_takes_an_object_for_another_kind(gateway, s3, public_buc
         answer = raw(gateway, "GET", f"/{public_bucket}/k", key=key)
         assert answer.body == PAGES[kind]
         assert b"\r\nx-content-type-options: nosniff" in answer.head.lower()
+        policy = answer.head.lower().partition(b"\r\ncontent-security-policy:")[2]
+        assert b"; sandbox" in policy.partition(b"\r\n")[0]
 
 
 def test_065_no_answer_of_ours_repeats_a_script(gateway, s3, bucket):

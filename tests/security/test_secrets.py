@@ -20,7 +20,7 @@ SOURCES = [
     for package in (gateway, keys, store)
     for path in sorted(Path(package.__file__ or "").parent.rglob("*.py"))
 ]
-SECRET = re.compile(r"signature|secret|hmac|password|\bmac\b|master", re.IGNORECASE)
+SECRET = re.compile(r"signature|secret|hmac|password|\bmac\b", re.IGNORECASE)
 
 
 @cache
