@@ -4,7 +4,7 @@ from importlib import import_module
 
 from tests.torture.gate import Gate
 
-MODULES: tuple[str, ...] = ("rotation",)
+MODULES: tuple[str, ...] = ("rotation", "attack")
 """Modules of this package, one for each gate: its ``GATE``."""
 
 
