@@ -48,6 +48,7 @@ from gateway.website.page import page
 from gateway.wire.kept import kept
 from gateway.wire.shape import Shape
 from keys.table import Table
+from store.errors import NoSuchEntry
 from store.records import Bucket, Entry
 from store.store import Store
 
@@ -245,6 +246,7 @@ async def _made(
         bucket is not None
         and bucket_payment.CONFIG in bucket.config
         and bucket_payment.requester_pays(bucket, verified.caller, request)
+        and bucket_payment.CHARGED not in extra
     ):
         extra.append(bucket_payment.CHARGED)
     document = b""
@@ -257,7 +259,13 @@ async def _made(
         ask = wire.parse(operation.input, request, document=document, stream=verified.body)
     if operation.slow:
         return await _slow(operation, call, ask, trace), bucket, entry
-    response = wire.render(await operation.handler(call, ask), status=operation.status)
+    try:
+        made = await operation.handler(call, ask)
+    except NoSuchEntry:  # replaced between finding and opening it
+        if request.method not in _READS:
+            raise
+        return await _made(gateway, operation, request, verified, now, trace, extra)
+    response = wire.render(made, status=operation.status)
     if operation.shows and gateway.config.sandbox_objects and not request.website:
         response = sandboxed(response)
     return response, bucket, entry

@@ -10,6 +10,7 @@ import msgspec
 from store import bucket_config, retention, version_id, version_rows
 from store.content_rows import decode_extents
 from store.database import Row, every, one
+from store.errors import Damaged
 from store.records import Attributes, Bucket, Entry, Extent, ObjectPart
 
 _BUCKET = (
@@ -74,16 +75,24 @@ def all_buckets(db: apsw.Connection) -> list[Bucket]:
 
 
 def entry(db: apsw.Connection, bucket: int, key: bytes) -> Entry | None:
-    """The current version of ``key``, with its extents."""
+    """The current version of ``key``, with its extents. Raises ``Damaged``: it has no content."""
     # Two point reads: as a join, one read of a small object takes three times as long.
+    before = None
     while row := one(db, _ENTRY, (bucket, key)):
         if row[-1] is None:
             return entry_of(row)
         extents = content_extents(db, row[-1])
         if extents is not None:
             return entry_of(row, extents)
-        # Replaced between the two reads.
+        before = other(row, before)
     return None
+
+
+def other(row: Row, before: Row | None) -> Row:
+    """The row, which was replaced before its content was read. Raises ``Damaged`` if it was not."""
+    if row == before:
+        raise Damaged(f"{row[1]!r} refers to content {row[-1]}, which is not there")
+    return row
 
 
 def seq(db: apsw.Connection, bucket: int, key: bytes) -> int | None:

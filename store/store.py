@@ -11,14 +11,14 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from store import commits, joining, listing, multipart, names, stats, uploads
+from store import commits, joining, listing, multipart, names, stats, uploads, versions
 from store.annotated import Annotated, CopyAnnotated
 from store.announcing import Announcing
 from store.buckets import Buckets
 from store.commits import ANYTHING
 from store.database import FILE
 from store.engine import Engine
-from store.errors import Damaged, NoSpace, NoSuchBucket, NoSuchEntry, Unavailable
+from store.errors import Damaged, NoSpace, NoSuchBucket, Unavailable
 from store.failpoints import hit
 from store.intact import intact
 from store.reader import Outgoing, Reader
@@ -105,8 +105,11 @@ class Store(Buckets, Versioned, Announcing, Annotated):
         return names.seq(self._db, bucket.id, key)
 
     def parts(self, entry: Entry) -> Sequence[ObjectPart]:
-        """The parts of an object that came from a multipart upload, by number; else empty."""
-        return names.parts(self._db, entry) if entry.parts_count else ()
+        """By number, if the object came from a multipart upload; else none. Raises as ``open``."""
+        found = names.parts(self._db, entry) if entry.parts_count else ()
+        if entry.parts_count and not found:
+            raise versions.gone(self._db, entry)
+        return found
 
     def list_entries(
         self,
@@ -225,13 +228,13 @@ class Store(Buckets, Versioned, Announcing, Annotated):
     def open(self, entry: Entry, start: int, length: int) -> bytes | Reader:
         """The bytes ``[start, start + length)``: at once when inline, else a ``Reader``.
 
-        Raises ``Damaged`` when inline bytes do not match their CID, ``NoSuchEntry`` when the entry
-        has been replaced or deleted since it was read and its bytes are gone.
+        Raises ``Damaged`` when inline bytes are not there or not what their CID says,
+        ``NoSuchEntry`` when the entry was replaced or deleted since it was read, and they are gone.
         """
         if entry.body is not None:
             data = names.inline_bytes(self._db, entry.body)
             if data is None:
-                raise NoSuchEntry(repr(entry.key))
+                raise versions.gone(self._db, entry)
             if not intact(entry.cid, data):
                 raise Damaged(f"body {entry.body} of {entry.key!r}")
             return data if length >= len(data) else data[start : start + length]
@@ -242,7 +245,7 @@ class Store(Buckets, Versioned, Announcing, Annotated):
         assert entry.content is not None
         extents = names.content_extents(self._db, entry.content)
         if extents is None:
-            raise NoSuchEntry(repr(entry.key))
+            raise versions.gone(self._db, entry)
         return extents
 
     # --- multipart uploads ---------------------------------------------------------------------

@@ -7,8 +7,8 @@ import apsw
 
 from store import version_id, version_rows
 from store.database import Row, one
-from store.errors import NoSuchEntry
-from store.names import ENTRY_COLUMNS, content_extents, entry_of
+from store.errors import Damaged, NoSuchEntry, StoreError
+from store.names import ENTRY_COLUMNS, content_extents, entry_of, other
 from store.records import DeleteMarker, Entry
 
 _HERE = f"SELECT {ENTRY_COLUMNS} FROM {{}} WHERE bucket = :bucket AND key = :key AND "
@@ -25,13 +25,14 @@ def version(db: apsw.Connection, bucket: int, key: bytes, id: str) -> Entry | De
     earlier = _EARLIER + version_rows.where(number)
     statement = f"{_CURRENT} version = :number UNION ALL {earlier}"
     bindings = {"bucket": bucket, "key": key, "number": number}
+    before = None
     while row := one(db, statement, bindings):
         if row[-1] is None:
             return version_of(row)
         extents = content_extents(db, row[-1])
         if extents is not None:
             return entry_of(row, extents)
-        # Replaced between the two reads.
+        before = other(row, before)
     return None
 
 
@@ -48,6 +49,15 @@ def version_of(row: Row) -> Entry | DeleteMarker:
     if body is None and content is None:
         return DeleteMarker(bucket, key, version_id.encode(number), modified, owner)
     return entry_of(row)
+
+
+def gone(db: apsw.Connection, entry: Entry) -> StoreError:
+    """Why its bytes are not there: ``NoSuchEntry``, it was replaced; or else ``Damaged``."""
+    try:
+        still(db, entry)
+    except NoSuchEntry as error:
+        return error
+    return Damaged(f"{entry.key!r} has no bytes")
 
 
 def still(db: apsw.Connection, entry: Entry) -> Entry:

@@ -1,6 +1,8 @@
 """CopyObject and UploadPartCopy: what is stored already, named again or made a part."""
 
 import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -32,7 +34,7 @@ from gateway.operations.multipart import part_checksums, put_part, running
 from gateway.operations.named_version import made
 from gateway.operations.ownership import object_acl, owner_of
 from gateway.operations.source import Source, copied, named, readable
-from gateway.operations.stored import stored
+from gateway.operations.stored import StoredBody, stored
 from gateway.operations.tagging import may_tag
 from gateway.policy.grants import Acl
 from gateway.ranges import Span
@@ -134,10 +136,10 @@ async def copy_object(call: Call, ask: CopyObjectInput) -> CopyObjectOutput:
         _check_legal(call, ask, source)
         _check_tags(call, ask, source)
         annotations = _annotations(call, ask, source)
-        kept = replace(await _checksummed(call, ask, acl, source), lock=lock)
         key = await chosen(call, ask)
         owner = owner_of(call.bucket, call.caller.id, acl)
         try:
+            kept = replace(await _checksummed(call, ask, acl, source), lock=lock)
             if key is None and source.attributes.encryption is None:
                 entry = await call.store.copy(
                     source,
@@ -172,16 +174,13 @@ async def upload_part_copy(call: Call, ask: UploadPartCopyInput) -> UploadPartCo
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_UploadPartCopy.html
 
-    Raises as ``readable``, ``ranges.copied`` and ``upload_part``.
+    Raises as ``_source``, ``running`` and ``upload_part``.
     """
     check_part_number(ask.part_number)
     upload = running(call, ask.key, ask.upload_id)
     key = await upload_key(call, upload, ask)
-    source = readable(call, ask)
-    span = ranges.copied(ask.copy_source_range, source.size, call.config.differences)
-    _check_size(span.length)
     names = part_checksums(upload)
-    body = await stored(call, ask, source, span, names)
+    source, body = await _source(call, ask, names)
     try:
         staged, encryption = await stage(call, body, key, ask.part_number)
     finally:
@@ -197,6 +196,23 @@ async def upload_part_copy(call: Call, ask: UploadPartCopyInput) -> UploadPartCo
         copy_part_result=result,
         **said(encryption, ask),
     )
+
+
+async def _source(
+    call: Call, ask: UploadPartCopyInput, names: Sequence[str]
+) -> tuple[Entry, StoredBody]:
+    """What is copied from, and of its bytes those that are asked for.
+
+    Raises as ``readable``, ``ranges.copied`` and ``stored``; ``ConditionalRequestConflict`` when it
+    is replaced faster than it can be opened.
+    """
+    for _ in range(ATTEMPTS):
+        source = readable(call, ask)
+        span = ranges.copied(ask.copy_source_range, source.size, call.config.differences)
+        _check_size(span.length)
+        with suppress(store_errors.NoSuchEntry):
+            return source, await stored(call, ask, source, span, names)
+    raise ConditionalRequestConflict(Condition="x-amz-copy-source", Key=ask.key)
 
 
 async def _sealed_anew(

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from contextlib import closing
 
 import pytest
 from storing import (
@@ -20,6 +21,7 @@ from storing import (
     serving,
 )
 
+from store.database import FILE, open_writer
 from store.errors import (
     BucketExists,
     BucketNotEmpty,
@@ -353,6 +355,19 @@ async def test_a_source_that_changed_is_not_copied(store, bucket):
     with pytest.raises(NoSuchEntry):
         await store.copy(source, bucket, b"copy", owner="", attributes=PLAIN)
     assert store.entry(bucket, b"copy") is None
+
+
+@pytest.mark.parametrize(("size", "table"), [(5, "body"), (LARGE, "content")])
+async def test_an_entry_without_its_bytes_is_damage(store, bucket, directory, size, table):
+    """Not asked for for ever, and not taken for one that was deleted meanwhile."""
+    entry = await put(store, bucket, b"k", noise(1, size))
+    with closing(open_writer(directory / FILE, "none")) as db:
+        db.execute(f"DELETE FROM {table}")
+
+    with pytest.raises(Damaged):
+        store.open(store.entry(bucket, b"k"), 0, size)
+    with pytest.raises(Damaged):
+        store.open(store.version(bucket, b"k", entry.version), 0, size)
 
 
 async def test_a_copy_obeys_conditions_on_its_target(store, bucket):

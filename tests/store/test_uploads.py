@@ -221,6 +221,17 @@ async def test_bytes_that_are_known_are_not_kept_twice(store, bucket):
     assert await content(store, entry) == known
 
 
+async def test_parts_of_what_was_replaced_are_not_taken_for_none(store, bucket):
+    upload = await begin(store, bucket)
+    entry = await complete(store, upload, [await put_part(store, bucket, upload, 1, noise(1, 10))])
+    assert len(store.parts(entry)) == 1
+
+    await put(store, bucket, b"key", b"other")
+
+    with pytest.raises(NoSuchEntry):
+        store.parts(entry)
+
+
 async def test_parts_page_by_number(store, bucket):
     upload = await begin(store, bucket)
     for number in (7, 1, 10_000, 3):
