@@ -43,7 +43,9 @@ class Chores:
             return
         for name, is_due in _DUE.items():
             first = now + AGAIN_MILLISECONDS if name in _DAILY else 0
-            waits = now < self._not_before.setdefault(name, first)
+            # If it is longer than that, the clock has been set back.
+            left = self._not_before.setdefault(name, first) - now
+            waits = 0 < left <= DAY_MILLISECONDS
             if not waits and is_due(self._directory, self._settings, now):
                 self._start(name, now)
                 return

@@ -7,6 +7,7 @@ they put rows into ``trash``.
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -38,6 +39,7 @@ COMPLETED_DAYS = 1.0
 _DAY = 86_400_000
 _BATCH = 1000
 _MOST = 100_000
+_NEVER = 1 << 62
 
 
 class Collector:
@@ -59,6 +61,9 @@ class Collector:
         self._stop = threading.Event()
         self._lock = FileLock(directory, "collect.lock")
         self._thread: threading.Thread | None = None
+        self._latest = 0
+        self._set_back = time.monotonic()
+        """When the clock was last seen to go back, or might have."""
 
     def start(self, clock: Callable[[], int], after: Callable[[int], None]) -> None:
         """``after`` is called at the end of each round, with its time."""
@@ -132,14 +137,23 @@ class Collector:
         # freed = 0 was never visible to anyone, so no reader can be on its way to it.
         rows = every(
             db,
-            'SELECT segment, "offset", length FROM trash WHERE freed = 0 OR freed <= ? LIMIT ?',
-            (before, _MOST),
+            'SELECT segment, "offset", length FROM trash'
+            " WHERE freed = 0 OR freed <= ? OR freed > ? LIMIT ?",
+            (before, self._ahead(now), _MOST),
         )
         hit("G1")
         for at in range(0, len(rows), _BATCH):
             freed = [e for e in (Extent(*row) for row in rows[at : at + _BATCH]) if self._punch(e)]
             if freed:
                 self._committer.run(_ForgetTrash(tuple(freed)))
+
+    def _ahead(self, now: int) -> int:
+        """What was freed later than this was freed by a clock that was wrong, a grace ago."""
+        if now < self._latest:
+            self._set_back = time.monotonic()
+        self._latest = now
+        waited = time.monotonic() - self._set_back
+        return now + _DAY if waited >= self._settings.trash_grace_seconds else _NEVER
 
     def _punch(self, extent: Extent) -> bool:
         self._go_on()

@@ -82,7 +82,7 @@ def is_due(directory: Path, days: float, now: int) -> bool:
     if last is None:
         _save(directory, Report(now, 0, 0, finished=now))
         return False
-    return last.finished is None or now - last.started >= days * 86_400_000
+    return last.finished is None or abs(now - last.started) >= days * 86_400_000
 
 
 def _save(directory: Path, state: Report) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 
+import msgspec
 import pytest
 from storing import (
     LARGE,
@@ -87,6 +88,32 @@ async def test_bytes_nobody_ever_saw_go_at_once(store, bucket, directory):
 
     assert store.stats().trash_bytes == 0
     assert on_disk(directory) <= MIB + 4096
+
+
+async def test_what_was_freed_by_a_clock_that_was_far_ahead_does_not_stay(directory):
+    clock = Clock()
+    at_once = msgspec.structs.replace(QUICK, trash_grace_seconds=0.0)
+    async with opened(directory, at_once, clock=clock) as store:
+        bucket = await make_bucket(store)
+        clock.now += 50_000 * DAY
+        await put(store, bucket, b"k", noise(1, MIB))
+        await store.delete(bucket, [b"k"])
+
+        clock.now -= 50_000 * DAY
+        await store.collect()
+
+        assert store.stats().trash_bytes == 0
+
+
+async def test_when_the_clock_is_set_back_a_grace_begins(store, bucket, clock):
+    clock.now += 50_000 * DAY
+    await put(store, bucket, b"k", noise(1, MIB))
+    await store.delete(bucket, [b"k"])
+    clock.now -= 50_000 * DAY
+
+    await store.collect()
+
+    assert store.stats().trash_bytes == MIB
 
 
 async def test_what_a_reader_holds_is_left_for_later(store, bucket, clock):

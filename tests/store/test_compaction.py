@@ -224,6 +224,18 @@ def test_nothing_is_done_where_enough_is_live(sparse):
     assert dump(sparse) == before
 
 
+def test_a_clock_that_is_set_back_puts_nothing_off_for_years(sparse, monkeypatch):
+    started = []
+    monkeypatch.setattr(Chores, "_start", lambda self, name, now: started.append(name))
+    running = Chores(sparse, QUICK)
+
+    running.look(50_000 * DAY_MILLISECONDS)
+    assert started == []
+    running.look(DAY_MILLISECONDS)
+
+    assert started == ["compact"]
+
+
 def test_worker_0_compacts_an_hour_after_the_start_and_then_daily(sparse):
     running = Chores(sparse, QUICK)
     running.look(0)

@@ -401,6 +401,11 @@ def test_it_is_due_when_the_last_began_long_ago_or_is_not_finished(filled):
     assert not is_due(filled, 0, 31 * DAY)
 
 
+def test_it_is_due_when_the_clock_was_far_ahead(filled):
+    assert not is_due(filled, 30, 50_000 * DAY)
+    assert is_due(filled, 30, DAY)
+
+
 def test_worker_0_scrubs_in_a_process_of_its_own(filled):
     flip_content(filled, LARGE + 1)
     running = chores.Chores(
