@@ -4,7 +4,11 @@ from importlib import import_module
 
 from tests.torture.gate import Gate
 
-MODULES: tuple[str, ...] = ("rotation", "attack")
+MODULES: tuple[str, ...] = (
+    "power_cut",
+    "rotation",
+    "attack",
+)
 """Modules of this package, one for each gate: its ``GATE``."""
 
 
