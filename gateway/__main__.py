@@ -10,6 +10,7 @@ COMMANDS = {
     "serve": "serve",
     "keys": "keys",
     "kms": "kms",
+    "audit": "audit",
     "config": "config",
     "cid": "store",
     "stats": "store",

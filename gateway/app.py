@@ -18,6 +18,8 @@ from aiohttp import http_exceptions, http_parser, web
 
 from gateway import trace
 from gateway.access_log.spool import Spool
+from gateway.audit.auditing import Auditing
+from gateway.audit.log import AuditLog
 from gateway.config import Config
 from gateway.errors import (
     BadRequest,
@@ -190,12 +192,15 @@ async def start(
     *,
     fast: bool = True,
     spool: Spool | None = None,
+    audit: AuditLog | None = None,
 ) -> Running:
     """Answer S3 on a bound socket until ``Running.stop``. ``fast``: hot requests in short.
 
-    ``spool``: where lines of access logs go.
+    ``spool``: where lines of access logs go; ``audit``: where those of the audit log go.
     """
-    gateway = Gateway(config, store, keys, partial(datetime.now, UTC), spool=spool)
+    clock = partial(datetime.now, UTC)
+    auditing = None if audit is None else Auditing(audit, partial(_owner, store))
+    gateway = Gateway(config, store, keys, clock, spool=spool, auditing=auditing)
     most = _most_connections(config)
     server = Server(partial(_handle, gateway), config, most, gateway if fast else None)
     listener = await asyncio.get_running_loop().create_server(
@@ -206,6 +211,11 @@ async def start(
         ssl_handshake_timeout=config.header_seconds if ssl_context else None,
     )
     return Running(server, listener)
+
+
+def _owner(store: Store, name: str) -> str | None:
+    bucket = store.bucket(name)
+    return bucket.owner if bucket is not None else None
 
 
 def _most_connections(config: Config) -> int:

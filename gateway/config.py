@@ -73,6 +73,9 @@ class Config:
     access_log_seconds: float = row(
         300.0, "how often what was logged of buckets becomes objects", least=0.05
     )
+    audit_log: Path | None = row(
+        None, "directory for a hash-chained log of all requests, files for each worker; empty: none"
+    )
     webhooks: tuple[str, ...] = row(
         (), "NAME=URL pairs: who can be told of events, as arn:s3gw:sqs::NAME:webhook"
     )

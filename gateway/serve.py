@@ -1,7 +1,7 @@
 """The one path of every request: find, verify, allow, parse, run, render. Knows no socket."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,13 +10,14 @@ from gateway import access, addressing, bucket_cors, bucket_payment, cors, namin
 from gateway.access_log.configuration import CONFIG as LOGGING
 from gateway.access_log.line import Logged, line
 from gateway.access_log.spool import Spool
+from gateway.audit.auditing import Auditing, is_change, note
 from gateway.auth.body import guard
 from gateway.auth.form import read as read_form
 from gateway.auth.verify import Verified, verify
 from gateway.auth.verify_form import verify_form
 from gateway.bucket_cors import CorsConfiguration
 from gateway.config import Config
-from gateway.errors import AccessDenied, NoSuchBucket
+from gateway.errors import AccessDenied, NoSuchBucket, S3Error
 from gateway.head import Head, check_head
 from gateway.health import HEALTH, health
 from gateway.notifications.announcing import announced
@@ -42,11 +43,11 @@ from gateway.replication.marking import replicating
 from gateway.request import RawBody, Request
 from gateway.response import Response
 from gateway.sandbox import sandboxed
+from gateway.slow import answered_slowly
 from gateway.trace import Trace, new_id
 from gateway.website.answer import website_answer
 from gateway.website.page import page
 from gateway.wire.kept import kept
-from gateway.wire.shape import Shape
 from keys.table import Table
 from store.errors import NoSuchEntry
 from store.records import Bucket, Entry
@@ -60,15 +61,8 @@ LARGE_DOCUMENTS = frozenset(
 ) | {"PutBucketLifecycleConfiguration"}
 QUICK_DOCUMENT_BYTES = 16 * 1024
 """What is read in a fraction of a millisecond. 10,000 parts held all other requests for 42 ms."""
-PATIENCE_SECONDS = 5.0
-"""A slow operation's answer starts with white space after this, and again each time it passes.
-
-AWS does the same on Complete and Copy:
-https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
-"""
 _READS = frozenset({"GET", "HEAD"})
 _ALWAYS = [("server", "s3gw"), ("x-content-type-options", "nosniff")]
-PROLOG = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +76,14 @@ class Gateway:
     remembered: Remembered = field(default_factory=Remembered)
     spool: Spool | None = None
     """Where lines of access logs go; ``None``: nowhere."""
+    auditing: Auditing | None = None
 
 
 async def serve(gateway: Gateway, head: Head, body: RawBody) -> tuple[Response, Trace]:
     """Answer one request. Never raises: what goes wrong becomes an S3 error document."""
     trace = _trace(head.peer)
+    if gateway.auditing is not None:
+        trace.audited = gateway.auditing.request
     extra: list[tuple[str, str]] = []
     request: Request | None = None
     try:
@@ -98,7 +95,13 @@ async def serve(gateway: Gateway, head: Head, body: RawBody) -> tuple[Response, 
         if request is not None:
             with suppress(Exception):  # the log must not keep the client from learning the error
                 _log(gateway, gateway.store.bucket(request.bucket or ""), request, trace)
-    return _finished(response, trace, extra), trace
+    answer = _finished(response, trace, extra)
+    if trace.changes and gateway.auditing is not None:
+        try:
+            await gateway.auditing.after(trace)
+        except S3Error as error:
+            return fail(error, head, trace), trace
+    return answer, trace
 
 
 def refuse(error: Exception, peer: str) -> tuple[Response, Trace]:
@@ -153,6 +156,8 @@ async def _answer(
 ) -> Response:
     """``extra``: what is already known of the headers beside those of the response."""
     trace.bucket = request.bucket or ""
+    if trace.audited is not None:
+        trace.key = request.key or ""
     if request.website and request.method != "OPTIONS":
         return await _website(gateway, request, trace, extra)
     if request.path in HEALTH and request.method in {"GET", "HEAD"}:
@@ -169,6 +174,7 @@ async def _answer(
         form = await read_form(request)
         verified = verify_form(request, form, gateway.keys, gateway.config, now)
         request = as_put(request, form)
+        trace.key = request.key or ""
         refuse_unsupported(request)
     else:
         verified = verify(request, gateway.keys, gateway.config, now)
@@ -223,16 +229,10 @@ async def _made(
     """The answer by allow, parse, run, render; the bucket and the object it is about."""
     bucket, entry = _allow(gateway, operation, request, verified, now)
     _log(gateway, bucket, request, trace, entry)
-    store = gateway.store
-    if bucket is not None and NOTIFICATION in bucket.config and request.method not in _READS:
-        origin = Origin(operation.name, verified.caller.id, request.peer, trace.request_id, now)
-        store = announced(store, bucket, origin, gateway.config)
-    if bucket is not None and REPLICATION in bucket.config and request.method not in _READS:
-        store = replicating(store, bucket, request)
     call = Call(
         caller=verified.caller,
         target=bucket,
-        store=store,
+        store=_store(gateway, operation, request, verified, now, trace, bucket),
         keys=gateway.keys,
         config=gateway.config,
         now=now,
@@ -257,8 +257,11 @@ async def _made(
         ask = await asyncio.to_thread(wire.parse, operation.input, request, document=document)
     else:
         ask = wire.parse(operation.input, request, document=document, stream=verified.body)
+    if gateway.auditing is not None and is_change(operation.name, request):
+        unsaid = note(operation.name, request, gateway.config.default_bucket_acl)
+        await gateway.auditing.before(trace, note=unsaid)
     if operation.slow:
-        return await _slow(operation, call, ask, trace), bucket, entry
+        return await answered_slowly(operation, call, ask, trace), bucket, entry
     try:
         made = await operation.handler(call, ask)
     except NoSuchEntry:  # replaced between finding and opening it
@@ -269,6 +272,27 @@ async def _made(
     if operation.shows and gateway.config.sandbox_objects and not request.website:
         response = sandboxed(response)
     return response, bucket, entry
+
+
+def _store(
+    gateway: Gateway,
+    operation: Operation,
+    request: Request,
+    verified: Verified,
+    now: datetime,
+    trace: Trace,
+    bucket: Bucket | None,
+) -> Store:
+    """The store, where a change of a bucket is told and copied as its configuration wants."""
+    store = gateway.store
+    if bucket is None or request.method in _READS:
+        return store
+    if NOTIFICATION in bucket.config:
+        origin = Origin(operation.name, verified.caller.id, request.peer, trace.request_id, now)
+        store = announced(store, bucket, origin, gateway.config)
+    if REPLICATION in bucket.config:
+        store = replicating(store, bucket, request)
+    return store
 
 
 async def _website(
@@ -341,30 +365,3 @@ def _asked(
 
     facts = Facts(request, verified.caller.id, now, tags)
     return asks(operation.name, facts, owner=bucket.owner, missing=missing)
-
-
-async def _slow(operation: Operation, call: Call, ask: Shape, trace: Trace) -> Response:
-    task = asyncio.ensure_future(operation.handler(call, ask))
-    await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
-    if task.done():
-        return wire.render(task.result(), status=operation.status)
-    return Response(
-        200, [("content-type", "application/xml")], _patient(operation, call.request, task, trace)
-    )
-
-
-async def _patient(
-    operation: Operation, request: Request, task: "asyncio.Future[Shape]", trace: Trace
-) -> AsyncIterator[bytes]:
-    """The document of a slow operation, with white space before it while it is being made."""
-    yield PROLOG
-    while not task.done():
-        yield b" "
-        await asyncio.wait({task}, timeout=PATIENCE_SECONDS)
-    try:
-        response = wire.render(task.result(), status=operation.status)
-    except Exception as error:  # the status has gone out: it goes into the body
-        head = Head(request.method, request.path, [], request.secure, request.peer)
-        response = refusal(error, head, trace)
-    assert isinstance(response.body, bytes)
-    yield response.body.removeprefix(PROLOG)

@@ -54,12 +54,19 @@ class Trace(Struct):
     bytes_out: int = 0
     logged: "Callable[[Trace], None] | None" = None
     """Puts it into the access log of its bucket."""
+    audited: "Callable[[Trace], None] | None" = None
+    """Puts it into the audit log, which also wants the ``key``."""
+    key: str = ""
+    changes: bool = False
+    """The audit log has it as a change that was allowed, and waits for its end."""
 
 
 def write(trace: Trace, format: str) -> None:
     """Log one line, as logfmt or as JSON."""
     if trace.logged is not None:
         trace.logged(trace)
+    if trace.audited is not None:
+        trace.audited(trace)
     if not log.isEnabledFor(logging.INFO):
         return
     if format != "json":

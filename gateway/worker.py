@@ -21,6 +21,7 @@ import uvloop
 
 from gateway import app, logs, tls
 from gateway.access_log.spool import Spool
+from gateway.audit.log import AuditLog
 from gateway.config import BadSetting, Config
 from gateway.lifecycle.sweeping import Sweep
 from gateway.log_delivery import DIRECTORY, LogDelivery
@@ -103,7 +104,8 @@ async def _serve(work: Work, sock: socket) -> None:
         context = tls.server_context(*work.certificate) if work.certificate else None
         _reload_on_hangup(work, context)
         spool = Spool(config.data_dir / DIRECTORY, work.number)
-        running = await app.start(config, store, keys, sock, context, spool=spool)
+        audit = AuditLog(config.audit_log, str(work.number)) if config.audit_log else None
+        running = await app.start(config, store, keys, sock, context, spool=spool, audit=audit)
         logs_out = LogDelivery(config, store, keys, spool, delivers=work.number == 0)
         delivering = asyncio.create_task(logs_out.run())
         delivery = Delivery(store, dict(config.webhook_urls) if work.number == 0 else {})
@@ -126,6 +128,8 @@ async def _serve(work: Work, sock: socket) -> None:
         delivering.cancel()
         await asyncio.wait({delivering})
         spool.close()
+        if audit is not None:
+            audit.close()
     finally:
         await store.close()
         keys.close()

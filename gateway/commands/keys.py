@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from gateway.commands import display
+from gateway.commands.audited import audited
 from gateway.commands.options import as_json, machine, with_settings
 from gateway.commands.outcome import CONFLICT, NOT_FOUND, Refusal
 from gateway.commands.secret_file import read_secret
@@ -33,8 +34,10 @@ def keys() -> None:
 @as_json
 def generate(settings: Settings, as_json: bool) -> None:
     """Make a key; its secret is shown this once."""
-    with key_table(settings) as table:
-        _show(table.generate(), as_json, secret=True)
+    with key_table(settings) as table, audited(settings, "keys generate") as told:
+        made = table.generate()
+        told["key"] = made.key
+    _show(made, as_json, secret=True)
 
 
 @keys.command("list")
@@ -91,7 +94,7 @@ def disable(settings: Settings, key: str, as_json: bool) -> None:
 @click.option("--quiet", is_flag=True, help="print nothing")
 def reset(settings: Settings, key: str, as_json: bool, quiet: bool) -> None:
     """Give a key a new secret, shown this once; nothing else changes."""
-    with _existing(settings, key) as table:
+    with _existing(settings, key) as table, audited(settings, "keys reset", key):
         fresh = table.reset(key)
     if not quiet:
         _show(fresh, as_json, secret=True)
@@ -110,7 +113,8 @@ def delete(settings: Settings, key: str, as_json: bool, force: bool) -> None:
         if owned:
             names = ", ".join(owned[:3]) + (", ..." if len(owned) > 3 else "")
             raise Refusal(f"{key} owns buckets ({names}); --force deletes it anyway", CONFLICT)
-        table.delete(key)
+        with audited(settings, "keys delete", key):
+            table.delete(key)
     if as_json:
         display.document({"key": key})
     elif not machine(as_json):
@@ -131,8 +135,9 @@ def import_(
         raise click.UsageError("give SECRET or --secret-file, not both")
     if secret is None:
         secret = read_secret(secret_file) if secret_file is not None else _ask()
-    with key_table(settings) as table:
-        _show(table.import_key(key, secret), as_json, secret=False)
+    with key_table(settings) as table, audited(settings, "keys import", key):
+        made = table.import_key(key, secret)
+    _show(made, as_json, secret=False)
 
 
 @keys.command("rotate-master")
@@ -144,8 +149,9 @@ def rotate_master(settings: Settings, as_json: bool) -> None:
 
     if not table_exists(settings):
         raise Refusal(f"{settings.data_dir} has no keys; `s3gw serve` makes one", NOT_FOUND)
-    with key_table(settings) as table:
+    with key_table(settings) as table, audited(settings, "keys rotate-master") as told:
         done = table.rotate_master(hit)
+        told["key"] = done.new
     if machine(as_json):
         display.document({"master": done.new, "rows": done.rows, "kept": str(done.kept)})
     else:
@@ -162,7 +168,8 @@ def _ask() -> str:
 def _switch(
     settings: Settings, key: str, as_json: bool, verb: Callable[[Table, str], AccessKey], done: str
 ) -> None:
-    with _existing(settings, key) as table:
+    action = f"keys {done.removesuffix('d')}"
+    with _existing(settings, key) as table, audited(settings, action, key):
         changed = verb(table, key)
     if as_json:
         display.document(_record(changed, secret=False))

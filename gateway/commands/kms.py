@@ -7,6 +7,7 @@ not be read any more.
 import click
 
 from gateway.commands import display
+from gateway.commands.audited import audited
 from gateway.commands.keys import key_table, table_exists
 from gateway.commands.options import as_json, machine, with_settings
 from gateway.settings import Settings
@@ -24,7 +25,7 @@ def kms() -> None:
 @as_json
 def create(settings: Settings, id: str, as_json: bool) -> None:
     """Make a key that requests can name as ID; a running server knows it at once."""
-    with key_table(settings) as table:
+    with key_table(settings) as table, audited(settings, "kms create", id):
         made = table.kms.create(id)
     if machine(as_json):
         display.document(_record(made))

@@ -18,6 +18,7 @@ from botocore import UNSIGNED
 from botocore.config import Config as ClientConfig
 
 from gateway import app
+from gateway.audit.log import AuditLog
 from gateway.config import Config
 from keys.access_key import AccessKey
 from keys.table import Table
@@ -106,11 +107,14 @@ def running(
         store = Store(directory, store_settings)
         await store.start()
         ready["store"] = store
-        ready["app"] = await app.start(config, store, keys, sock, ssl_context)
+        ready["audit"] = audit = AuditLog(config.audit_log, "0") if config.audit_log else None
+        ready["app"] = await app.start(config, store, keys, sock, ssl_context, audit=audit)
 
     async def end() -> None:
         await ready["app"].stop(5)
         await ready["store"].close()
+        if ready["audit"] is not None:
+            ready["audit"].close()
 
     def run() -> None:
         asyncio.set_event_loop(loop)

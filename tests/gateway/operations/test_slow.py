@@ -6,7 +6,7 @@ import socket
 import pytest
 from botocore.exceptions import ClientError
 
-from gateway import serve
+from gateway import slow
 from store.errors import ExpectationFailed
 from store.store import Store
 
@@ -14,7 +14,7 @@ from store.store import Store
 @pytest.fixture
 def patient(monkeypatch):
     """The first white space goes out at once."""
-    monkeypatch.setattr(serve, "PATIENCE_SECONDS", 0.01)
+    monkeypatch.setattr(slow, "PATIENCE_SECONDS", 0.01)
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_a_slow_copy_that_fails_says_so_in_the_body(gateway, s3, bucket, patient
 
 def test_boto3_reads_a_slow_complete(gateway, s3, bucket, monkeypatch):
     """Even when every answer begins with white space."""
-    monkeypatch.setattr(serve, "PATIENCE_SECONDS", 0)
+    monkeypatch.setattr(slow, "PATIENCE_SECONDS", 0)
     upload = s3.create_multipart_upload(Bucket=bucket, Key="k")["UploadId"]
     part = s3.upload_part(Bucket=bucket, Key="k", UploadId=upload, PartNumber=1, Body=b"bytes")
     asked = {"Bucket": bucket, "Key": "k", "UploadId": upload}
