@@ -1,4 +1,4 @@
-"""The audit log under kills and tampering: all that was acknowledged is there, all else is found."""
+"""The audit log under kills and tampering: no acknowledged change is missing, no edit unnoticed."""
 
 import json
 import os

@@ -8,6 +8,7 @@ MODULES: tuple[str, ...] = (
     "power_cut",
     "rotation",
     "attack",
+    "audit",
 )
 """Modules of this package, one for each gate: its ``GATE``."""
 
