@@ -5,10 +5,14 @@ from importlib import import_module
 from tests.torture.gate import Gate
 
 MODULES: tuple[str, ...] = (
+    "kill",
     "power_cut",
     "rotation",
     "attack",
     "audit",
+    "load",
+    "soak",
+    "exclusive",
 )
 """Modules of this package, one for each gate: its ``GATE``."""
 
