@@ -12,6 +12,7 @@ COMMANDS = {
     "kms": "kms",
     "audit": "audit",
     "config": "config",
+    "doctor": "doctor",
     "cid": "store",
     "stats": "store",
     "status": "store",

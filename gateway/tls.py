@@ -52,16 +52,19 @@ def fingerprint(certificate: Path) -> str:
     return ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
 
 
-def self_signed(directory: Path, *, now: dt.datetime | None = None) -> tuple[Path, Path]:
-    """Certificate and key for this host in ``directory``, mode 0600; made anew near expiry."""
+def not_after(certificate: Path) -> dt.datetime:
+    """When the first certificate of a PEM file ends, in UTC. Raises ``OSError``, ``ValueError``."""
     from cryptography import x509
 
+    return x509.load_pem_x509_certificate(certificate.read_bytes()).not_valid_after_utc
+
+
+def self_signed(directory: Path, *, now: dt.datetime | None = None) -> tuple[Path, Path]:
+    """Certificate and key for this host in ``directory``, mode 0600; made anew near expiry."""
     certificate, key = directory / "cert.pem", directory / "key.pem"
     now = now or dt.datetime.now(dt.UTC)
-    if certificate.exists() and key.exists():
-        found = x509.load_pem_x509_certificate(certificate.read_bytes())
-        if found.not_valid_after_utc - now > RENEW_BEFORE:
-            return certificate, key
+    if certificate.exists() and key.exists() and not_after(certificate) - now > RENEW_BEFORE:
+        return certificate, key
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     chain_pem, key_pem = _make(now)
     _write(key, key_pem)

@@ -93,9 +93,9 @@ def status(settings: Settings, as_json: bool) -> None:
 
     config = settings.config()
     rows = [
-        {"bucket": each.name, "owner": each.owner, "acl": _acl(each), "why": "; ".join(reasons)}
+        {"bucket": each.name, "owner": each.owner, "acl": _acl(each), "why": "; ".join(why)}
         for each in all_buckets(settings.data_dir)
-        if not config.block_public and (reasons := _reasons(each))
+        if not config.block_public and (why := reasons(each))
     ]
     if machine(as_json):
         display.document(
@@ -122,7 +122,7 @@ def _acl(bucket: Bucket) -> str:
     return acl.canned if acl.grants is None else "grants"
 
 
-def _reasons(bucket: Bucket) -> list[str]:
+def reasons(bucket: Bucket) -> list[str]:
     """Why others than the owner get in; empty when they do not."""
     from gateway.policy.blocks import blocks
     from gateway.policy.document import CONFIG, parse

@@ -9,6 +9,8 @@ from gateway.errors import InvalidRange, NoSuchKey, NotModified, S3NotImplemente
 from gateway.response import Response
 from gateway.wire.error import render_error
 
+NO_STORE = ("cache-control", "no-store")
+
 
 def rendered(error: Exception, head: bool = False) -> Response:
     return render_error(error, resource="/b/k&k", request_id="R", host_id="H", head=head)
@@ -18,7 +20,7 @@ def test_extra_elements_stand_between_message_and_resource():
     response = rendered(NoSuchKey(Key="a<b\x01"))
 
     assert response.status == 404
-    assert response.headers == [("content-type", "application/xml")]
+    assert response.headers == [NO_STORE, ("content-type", "application/xml")]
     assert response.body == (
         b'<?xml version="1.0" encoding="UTF-8"?>\n'
         b"<Error><Code>NoSuchKey</Code><Message>The specified key does not exist.</Message>"
@@ -37,11 +39,13 @@ def test_an_error_can_bring_header_fields():
     assert response.headers[0] == ("Content-Range", "bytes */5")
 
 
-@pytest.mark.parametrize(("error", "head"), [(NoSuchKey(), True), (NotModified(), False)])
-def test_where_http_allows_no_body_there_is_none(error: Exception, head: bool):
+@pytest.mark.parametrize(
+    ("error", "head", "fields"), [(NoSuchKey(), True, [NO_STORE]), (NotModified(), False, [])]
+)
+def test_where_http_allows_no_body_there_is_none(error: Exception, head: bool, fields: list[str]):
     response = rendered(error, head)
 
-    assert (response.headers, response.body) == ([], b"")
+    assert (response.headers, response.body) == (fields, b"")
 
 
 def test_a_header_that_would_break_out_is_never_sent():
