@@ -6,12 +6,13 @@ needs none of them and they cost a third of a small request.
 
 import asyncio
 import logging
+import os
 import resource
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from datetime import UTC, datetime
 from functools import partial
-from socket import socket
+from socket import IPPROTO_TCP, TCP_USER_TIMEOUT, socket
 from typing import Any, cast
 
 from aiohttp import http_exceptions, http_parser, web
@@ -24,10 +25,14 @@ from gateway.config import Config
 from gateway.errors import (
     BadRequest,
     RequestHeaderSectionTooLarge,
+    SlowDown,
 )
 from gateway.fast_lane import FastLane
 from gateway.head import MAX_HEADERS, Head
-from gateway.heads import read_head
+from gateway.heads import read_head, whole
+from gateway.limits import Limits
+from gateway.places import Places
+from gateway.proxies import Proxies
 from gateway.response import Response
 from gateway.serve import Gateway, fail, refuse, serve
 from gateway.trace import Trace
@@ -41,8 +46,12 @@ READ_BYTES = 256 * 1024
 """How much of a body aiohttp holds before it stops reading from the socket."""
 DRAIN_LOOK_SECONDS = 0.05
 """How often a stopping server looks for connections that have become idle."""
-RESERVED_DESCRIPTORS = 128
-"""Kept from connections for the database, segments and the listener."""
+BACKLOG = 1024
+RESERVED_DESCRIPTORS = 2 * BACKLOG
+"""Kept from connections for the database, segments, and those that are only accepted to be told
+that there is no place; of few, half."""
+REFUSALS_SECONDS = 10.0
+"""Refused connections are logged this often, all at once."""
 
 if http_parser.HttpRequestParser.__module__ != "aiohttp._http_parser":
     raise RuntimeError("aiohttp's compiled parser is missing; the pure one is not safe to expose")
@@ -58,11 +67,11 @@ class Connection(FastLane):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if len(self._server.connections) > self._server.most:
-            cast(asyncio.Transport, transport).abort()  # uvloop's does not inherit from it
+        if not self._server.places.take(self):
+            self._refuse(cast(asyncio.Transport, transport))  # uvloop's does not inherit from it
             return
         self._deadline = asyncio.get_running_loop().call_later(
-            self._server.header_seconds, self._head_overdue
+            self._server.header_seconds, self.drop
         )
 
     def data_received(self, data: bytes) -> None:
@@ -75,9 +84,26 @@ class Connection(FastLane):
     def connection_lost(self, exc: BaseException | None) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
+        self._server.places.leave(self)
         super().connection_lost(exc)
 
-    def _head_overdue(self) -> None:
+    def _refuse(self, transport: asyncio.Transport) -> None:
+        """Where no place is to be had, in the words that SDKs wait and try again at."""
+        self._server.refused(self.address)
+        response, _ = refuse(SlowDown(headers={"Retry-After": "1"}), self.address)
+        assert isinstance(response.body, bytes)
+        last = response.extended([("connection", "close")])
+        transport.write(whole(last, "GET", response.body))
+        self.force_close()
+
+    @property
+    def spare(self) -> bool:
+        """Idle, and its client has been sent all that it asked for."""
+        transport = self.transport
+        return self.idle and (transport is None or not transport.get_write_buffer_size())
+
+    def drop(self) -> None:
+        """End it at once, whatever its client has not read yet."""
         if self.transport is not None:
             self.transport.abort()
 
@@ -130,21 +156,22 @@ def _refusal(status: int, exc: BaseException | None) -> Exception:
 
 
 class Server(web.Server):
-    """Makes a ``Connection`` for each client, at most ``most`` at a time."""
+    """Makes a ``Connection`` for each client; ``places`` says which may stay."""
 
     def __init__(
         self,
         handler: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
         config: Config,
-        most: int,
+        places: Places,
         fast: Gateway | None,
     ) -> None:
         super().__init__(handler)
+        self.places = places
+        self._refused = 0
         self.fast = fast
         """What hot requests are answered from; ``None``: from nothing, the handler takes all."""
         self.draining = False
         """No connection outlives its running request."""
-        self.most = most
         self.header_seconds = config.header_seconds
         self.log_format = config.log_format
         self._options: dict[str, Any] = {
@@ -159,6 +186,18 @@ class Server(web.Server):
 
     def __call__(self) -> Connection:
         return Connection(self, self._options)
+
+    def refused(self, address: str) -> None:
+        """A connection had no place. A line for each would fill the disk under an attack."""
+        self._refused += 1
+        if self._refused == 1:
+            log.warning("no place for a connection from %s", address)
+            asyncio.get_running_loop().call_later(REFUSALS_SECONDS, self._sum_up)
+
+    def _sum_up(self) -> None:
+        if self._refused > 1:
+            log.warning("no place for %d connections in %g s", self._refused, REFUSALS_SECONDS)
+        self._refused = 0
 
 
 class Running:
@@ -193,21 +232,34 @@ async def start(
     fast: bool = True,
     spool: Spool | None = None,
     audit: AuditLog | None = None,
+    limits: Limits | None = None,
 ) -> Running:
     """Answer S3 on a bound socket until ``Running.stop``. ``fast``: hot requests in short.
 
     ``spool``: where lines of access logs go; ``audit``: where those of the audit log go.
+    ``limits``: shared with other workers.
     """
-    clock = partial(datetime.now, UTC)
-    auditing = None if audit is None else Auditing(audit, partial(_owner, store))
-    gateway = Gateway(config, store, keys, clock, spool=spool, auditing=auditing)
-    most = _most_connections(config)
-    server = Server(partial(_handle, gateway), config, most, gateway if fast else None)
+    gateway = Gateway(
+        config,
+        store,
+        keys,
+        partial(datetime.now, UTC),
+        spool=spool,
+        auditing=None if audit is None else Auditing(audit, partial(_owner, store)),
+        limits=limits or Limits.of(config),
+        proxies=Proxies(config.trusted_proxies) if config.trusted_proxies else None,
+    )
+    most, backlog = _room(config)
+    places = Places(most, config.max_connections_per_address, gateway.proxies)
+    server = Server(partial(_handle, gateway), config, places, gateway if fast else None)
+    # Connections accepted on it have it too: whoever reads nothing for so long is gone.
+    # https://man7.org/linux/man-pages/man7/tcp.7.html
+    sock.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, int(config.body_idle_seconds * 1000))
     listener = await asyncio.get_running_loop().create_server(
         server,
         sock=sock,
         ssl=ssl_context,
-        backlog=1024,
+        backlog=backlog,
         ssl_handshake_timeout=config.header_seconds if ssl_context else None,
     )
     return Running(server, listener)
@@ -218,9 +270,15 @@ def _owner(store: Store, name: str) -> str | None:
     return bucket.owner if bucket is not None else None
 
 
-def _most_connections(config: Config) -> int:
-    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return config.max_connections or max(limit - RESERVED_DESCRIPTORS, 16)
+def _room(config: Config) -> tuple[int, int]:
+    """How many connections there are places for, and how many may wait to be accepted.
+
+    All that wait are accepted before the first of them can be told anything.
+    """
+    free = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - len(os.listdir("/proc/self/fd"))
+    reserved = min(RESERVED_DESCRIPTORS, free // 2)
+    backlog = max(min(BACKLOG, reserved // 2), 1)
+    return config.max_connections or max(free - reserved, 1), backlog
 
 
 async def _handle(gateway: Gateway, request: web.BaseRequest) -> web.StreamResponse:

@@ -148,13 +148,29 @@ class Config:
     keepalive_seconds: float = row(60.0, "an idle connection is closed after this", least=0.1)
     header_seconds: float = row(20.0, "a request head must be complete within this", least=0.1)
     body_idle_seconds: float = row(30.0, "a body that stalls this long is cut off", least=0.1)
-    body_bytes_per_second: int = row(1024, "a body slower than this after 60 s is cut off", least=1)
+    body_bytes_per_second: int = row(
+        1024, "a body slower than this after body_grace_seconds is cut off", least=1
+    )
+    body_grace_seconds: float = row(20.0, "how long a body may be slow", least=0)
     drain_seconds: float = row(
         10.0, "how long a stopping server waits for running requests", least=0
     )
     max_header_bytes: int = row(16 * 1024, "request head limit", least=1024, most=1 << 20)
     max_connections: int = row(
         0, "per worker; 0 means the descriptor limit less a reserve", least=0
+    )
+    max_connections_per_address: int = row(
+        0, "per worker, of one client; 0: no limit. Not of trusted_proxies", least=0
+    )
+    rate_per_key: float = row(
+        0.0, "requests a second with one access key; more get SlowDown. 0: no limit", least=0
+    )
+    rate_per_address: float = row(0.0, "the same for one client address", least=0)
+    rate_per_stranger: float = row(
+        0.0, "the same for an address's requests that are anonymous or wrongly signed", least=0
+    )
+    trusted_proxies: tuple[str, ...] = row(
+        (), "addresses and networks whose X-Forwarded-For says who the client is"
     )
     max_object_bytes: int = row(5 * 1024**4, "object size limit", least=1, most=5 * 1024**4)
     max_put_bytes: int = row(5 * 1024**3, "limit of one PUT or part", least=1, most=5 * 1024**3)
@@ -204,6 +220,8 @@ class Config:
                 raise BadSetting(f"replication_targets: {pair!r} is not BUCKET=URL")
         if self.replication_targets and self.replication_credentials is None:
             raise BadSetting("replication_targets needs replication_credentials")
+        for network in self.trusted_proxies:
+            _check_network(network)
         for pair in self.emails:
             if not _EMAIL.fullmatch(pair):
                 raise BadSetting(f"emails: {pair!r} is not ADDRESS=KEY")
@@ -281,6 +299,13 @@ def _unsaid_acl(host: str) -> str:
         " BTIP-25's default makes new buckets readable by everyone; say"
         " --default-bucket-acl private (or public-read), or set S3GW_DEFAULT_BUCKET_ACL"
     )
+
+
+def _check_network(network: str) -> None:
+    try:
+        ipaddress.ip_network(network)
+    except ValueError as error:
+        raise BadSetting(f"trusted_proxies: {error}") from error
 
 
 def _check_bounds(

@@ -95,7 +95,7 @@ class FastLane(web.RequestHandler):
         self._impatient: asyncio.TimerHandle | None = None
         self._held: tuple[Any, StreamReader] | None = None
         self._secure = False
-        self._peer = ""
+        self.address = ""
 
     def head_complete(self) -> None:
         """Called when the head of a request is there."""
@@ -113,7 +113,7 @@ class FastLane(web.RequestHandler):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         peer = transport.get_extra_info("peername")
-        self._peer = str(peer[0]) if isinstance(peer, tuple | list) else str(peer or "")
+        self.address = str(peer[0]) if isinstance(peer, tuple | list) else str(peer or "")
         self._secure = transport.get_extra_info("sslcontext") is not None
 
     def connection_lost(self, exc: BaseException | None) -> None:
@@ -202,7 +202,7 @@ class FastLane(web.RequestHandler):
     def _begin(self, message: RawRequestMessage, payload: StreamReader) -> None:
         assert self._gateway is not None
         self._messages.popleft()
-        head = read_head(message, message.path, self._secure, self._peer)
+        head = read_head(message, message.path, self._secure, self.address)
         body = SmallBody(_all_of(payload))
         running = _answer(self._gateway, head, body)
         self._go_on(message, payload, head, running)

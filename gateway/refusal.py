@@ -11,6 +11,8 @@ from store.errors import StoreError
 
 log = logging.getLogger("s3gw.gateway")
 
+_NO_FAULTS = frozenset({"NotImplemented", "SlowDown"})
+
 
 def refusal(error: Exception, head: Head, trace: Trace) -> Response:
     """The S3 error document of an exception."""
@@ -33,7 +35,7 @@ def known(error: Exception) -> S3Error:
 def told(error: Exception, trace: Trace) -> S3Error:
     """The same, once the log has it."""
     refused = known(error)
-    if refused.status >= 500 and refused.code != "NotImplemented":
+    if refused.status >= 500 and refused.code not in _NO_FAULTS:
         log.error("request_id=%s %s failed", trace.request_id, trace.operation, exc_info=error)
     trace.code = refused.code
     return refused

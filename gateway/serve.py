@@ -6,6 +6,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from gateway import access, addressing, bucket_cors, bucket_payment, cors, naming, wire
 from gateway.access_log.configuration import CONFIG as LOGGING
 from gateway.access_log.line import Logged, line
@@ -20,6 +22,7 @@ from gateway.config import Config
 from gateway.errors import AccessDenied, NoSuchBucket, S3Error
 from gateway.head import Head, check_head
 from gateway.health import HEALTH, health
+from gateway.limits import Limits
 from gateway.notifications.announcing import announced
 from gateway.notifications.configuration import CONFIG as NOTIFICATION
 from gateway.notifications.event import Origin
@@ -36,6 +39,7 @@ from gateway.operations import OPERATIONS
 from gateway.operations.post import as_put
 from gateway.policy.asks import Asks, asks
 from gateway.policy.facts import Facts
+from gateway.proxies import Proxies
 from gateway.refusal import known, refusal, told
 from gateway.remembered import Remembered, question
 from gateway.replication.configuration import CONFIG as REPLICATION
@@ -77,10 +81,14 @@ class Gateway:
     spool: Spool | None = None
     """Where lines of access logs go; ``None``: nowhere."""
     auditing: Auditing | None = None
+    limits: Limits | None = None
+    proxies: Proxies | None = None
 
 
 async def serve(gateway: Gateway, head: Head, body: RawBody) -> tuple[Response, Trace]:
     """Answer one request. Never raises: what goes wrong becomes an S3 error document."""
+    if gateway.proxies is not None:
+        head = replace(head, peer=gateway.proxies.client(head.peer, head.headers))
     trace = _trace(head.peer)
     if gateway.auditing is not None:
         trace.audited = gateway.auditing.request
@@ -158,6 +166,9 @@ async def _answer(
     trace.bucket = request.bucket or ""
     if trace.audited is not None:
         trace.key = request.key or ""
+    limits = gateway.limits
+    if limits is not None and request.path not in HEALTH:
+        limits.request(request.peer)
     if request.website and request.method != "OPTIONS":
         return await _website(gateway, request, trace, extra)
     if request.path in HEALTH and request.method in {"GET", "HEAD"}:
@@ -170,15 +181,19 @@ async def _answer(
     trace.operation = operation.name
     refuse_unsupported(request)
     now = gateway.clock()
-    if operation.form:
-        form = await read_form(request)
-        verified = verify_form(request, form, gateway.keys, gateway.config, now)
-        request = as_put(request, form)
-        trace.key = request.key or ""
-        refuse_unsupported(request)
-    else:
-        verified = verify(request, gateway.keys, gateway.config, now)
+    try:
+        if operation.form:
+            request, verified = await _form(gateway, request, now)
+            trace.key = request.key or ""
+        else:
+            verified = verify(request, gateway.keys, gateway.config, now)
+    except S3Error:
+        if limits is not None:
+            limits.stranger(request.peer)
+        raise
     trace.caller = verified.caller.id
+    if limits is not None:
+        limits.caller(trace.caller, request.peer)
     state = gateway.store.state() if operation.repeats else None
     asked = question(operation.name, trace.caller, request) if state is not None else None
     if asked is None or state is None:
@@ -189,6 +204,15 @@ async def _answer(
         if bucket is not None and _steady(bucket) and gateway.store.state() == state:
             gateway.remembered.keep(asked, state, known, bucket, entry)
     return known
+
+
+async def _form(gateway: Gateway, request: Request, now: datetime) -> tuple[Request, Verified]:
+    """The put that a browser's form stands for, and who sent it."""
+    form = await read_form(request)
+    verified = verify_form(request, form, gateway.keys, gateway.config, now)
+    put = as_put(request, form)
+    refuse_unsupported(put)
+    return put, verified
 
 
 def _steady(bucket: Bucket) -> bool:
@@ -301,6 +325,8 @@ async def _website(
     """On a website's host: whoever asks is nobody, and errors are pages."""
     trace.operation = "Website"
     now = gateway.clock()
+    if gateway.limits is not None:
+        gateway.limits.stranger(request.peer)
 
     async def read(asked: Request) -> Response:
         row = OPERATIONS.plain[asked.method, "object"][0]

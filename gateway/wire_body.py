@@ -13,7 +13,6 @@ from gateway.config import Config
 from gateway.errors import IncompleteBody, RequestTimeout
 from gateway.receiving import Receiving, take_over
 
-RATE_GRACE_SECONDS = 60.0
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 _CUT = (ConnectionError, web.PayloadAccessError, web.RequestPayloadError)
@@ -113,6 +112,7 @@ class WireBody:
     def _too_slow(self, more: int) -> bool:
         """With ``more`` bytes that are not counted yet."""
         assert self._started is not None
-        elapsed = asyncio.get_running_loop().time() - self._started - RATE_GRACE_SECONDS
+        elapsed = asyncio.get_running_loop().time() - self._started
+        elapsed -= self._config.body_grace_seconds
         least = elapsed * self._config.body_bytes_per_second
         return elapsed > 0 and self.received + more < least

@@ -24,6 +24,7 @@ from gateway.access_log.spool import Spool
 from gateway.audit.log import AuditLog
 from gateway.config import BadSetting, Config
 from gateway.lifecycle.sweeping import Sweep
+from gateway.limits import Limits
 from gateway.log_delivery import DIRECTORY, LogDelivery
 from gateway.notifications.announcing import expiring
 from gateway.notifications.delivery import Delivery
@@ -73,6 +74,8 @@ class Work:
     owner: AccessKey | None = None
     """Who gets ``buckets``."""
     certificate: tuple[Path, Path] | None = None
+    limits: Limits | None = None
+    """Shared by all workers."""
 
 
 def run(work: Work, sock: socket) -> int:
@@ -105,7 +108,9 @@ async def _serve(work: Work, sock: socket) -> None:
         _reload_on_hangup(work, context)
         spool = Spool(config.data_dir / DIRECTORY, work.number)
         audit = AuditLog(config.audit_log, str(work.number)) if config.audit_log else None
-        running = await app.start(config, store, keys, sock, context, spool=spool, audit=audit)
+        running = await app.start(
+            config, store, keys, sock, context, spool=spool, audit=audit, limits=work.limits
+        )
         logs_out = LogDelivery(config, store, keys, spool, delivers=work.number == 0)
         delivering = asyncio.create_task(logs_out.run())
         delivery = Delivery(store, dict(config.webhook_urls) if work.number == 0 else {})

@@ -18,6 +18,7 @@ from gateway.commands import data_dir, first_start
 from gateway.commands.options import settings
 from gateway.commands.outcome import Refusal
 from gateway.config import Config
+from gateway.limits import Limits
 from gateway.supervisor import Supervisor
 from gateway.worker import NewBucket, Work, run
 from keys.access_key import AccessKey
@@ -113,6 +114,7 @@ def _run(
         buckets=buckets,
         owner=owner,
         certificate=certificate,
+        limits=Limits.of(config),
     )
     gc.collect()
     gc.freeze()  # pages of what is loaded so far stay shared with the workers

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import select
 import socket
 import ssl
 import struct
@@ -25,7 +26,7 @@ from botocore.config import Config as ClientConfig
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from gateway import tls, wire_body
+from gateway import tls
 from store.errors import Damaged
 from store.store import Reader, Store
 from tests.gateway.conftest import running
@@ -269,6 +270,7 @@ def impatient(tmp_path_factory):
         tmp_path_factory.mktemp("impatient"),
         header_seconds=0.3,
         body_idle_seconds=0.3,
+        body_grace_seconds=0.1,
         keepalive_seconds=0.3,
     ) as gateway:
         s3 = gateway.client(gateway.owner)
@@ -317,8 +319,7 @@ def test_a_body_that_stalls_is_told_so_and_cut(connect, impatient):
     assert impatient.store.entry(impatient.store.bucket("open"), b"stalled") is None
 
 
-def test_a_body_below_the_least_rate_is_told_so_and_cut(connect, impatient, monkeypatch):
-    monkeypatch.setattr(wire_body, "RATE_GRACE_SECONDS", 0.1)
+def test_a_body_below_the_least_rate_is_told_so_and_cut(connect, impatient):
     connection = connect(impatient)
     connection.sendall(put_head("/open/slow", length=100_000))
     connection.settimeout(0.05)
@@ -349,19 +350,86 @@ def test_a_handshake_that_never_ends_is_cut(tmp_path):
             assert answer(connection).status == 200
 
 
-def test_connections_over_the_limit_are_dropped_and_their_places_come_back(tmp_path):
+HEALTHY = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
+
+
+def test_a_connection_without_a_place_is_told_so_and_places_come_back(tmp_path, caplog):
+    with running(tmp_path, max_connections=2) as gateway:
+        gateway.client(gateway.owner).create_bucket(Bucket="open", ACL="public-read-write")
+        held = [socket.create_connection((gateway.host, gateway.port), 20) for _ in range(2)]
+        for each in held:
+            each.sendall(put_head("/open/busy", "Expect: 100-continue", length=4))
+            assert each.recv(100).startswith(b"HTTP/1.1 100")
+        for _ in range(9):
+            with socket.create_connection((gateway.host, gateway.port), timeout=20) as third:
+                told = everything(third)
+                assert answers(told) == [503]
+                assert b"<Code>SlowDown</Code>" in told
+                assert b"Retry-After: 1\r\n" in told
+        for each in held:
+            each.sendall(b"done")
+            assert answer(each).status == 200
+            each.close()
+        assert answers(gateway.raw(HEALTHY)) == [200]
+    assert len([each for each in caplog.records if "no place" in each.message]) == 1
+
+
+def test_connections_that_idle_give_their_places_to_new_ones(tmp_path):
     with running(tmp_path, max_connections=2) as gateway:
         held = [socket.create_connection((gateway.host, gateway.port), 20) for _ in range(2)]
         for each in held:
-            each.sendall(b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n")
+            each.sendall(HEALTHY)
             assert answer(each).status == 200
-        with socket.create_connection((gateway.host, gateway.port), timeout=20) as third:
-            assert everything(third) == b""
+        assert answers(gateway.raw(HEALTHY)) == [200]
+        assert held[0].recv(1) == b""
+        held[1].sendall(HEALTHY)
+        assert answer(held[1]).status == 200
         for each in held:
-            each.sendall(b"GET /healthz HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
-            assert answers(everything(each)) == [200]
             each.close()
-        assert answers(gateway.raw(b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n")) == [200]
+
+
+def test_one_address_has_so_many_places_unless_it_is_a_proxy(tmp_path):
+    for proxies, expected in [((), 503), (("127.0.0.0/8",), 200)]:
+        directory = tmp_path / str(expected)
+        settings = {"max_connections_per_address": 1, "trusted_proxies": proxies}
+        with (
+            running(directory, **settings) as gateway,
+            socket.create_connection((gateway.host, gateway.port), timeout=20) as one,
+            socket.create_connection((gateway.host, gateway.port), timeout=20) as other,
+        ):
+            one.sendall(HEALTHY)
+            assert answer(one).status == 200
+            other.sendall(HEALTHY)
+            assert answer(other).status == expected
+            one.close()
+
+
+def is_cut(connection):
+    """The kernel ends it in silence: the next thing that is sent finds nobody there."""
+    gone = select.poll()
+    gone.register(connection, select.POLLRDHUP)
+    for _ in range(100):
+        if gone.poll(100):
+            return True
+        connection.sendall(b"\r\n")
+    return False
+
+
+def test_a_client_that_reads_nothing_is_cut(connect, impatient):
+    s3 = impatient.client(impatient.owner)
+    s3.put_object(Bucket="open", Key="large", Body=bytes(32 * 1024 * 1024), ACL="public-read")
+    connection = connect(impatient)
+    connection.sendall(b"GET /open/large HTTP/1.1\r\n" + HOST + b"\r\n")
+    assert is_cut(connection)
+
+
+@pytest.mark.parametrize("size", [200 * 1024, 4 * 1024 * 1024])
+def test_pipelined_answers_that_nobody_reads_are_cut(connect, impatient, size):
+    s3 = impatient.client(impatient.owner)
+    s3.put_object(Bucket="open", Key="unread", Body=bytes(size), ACL="public-read")
+    connection = connect(impatient)
+    connection.sendall((b"GET /open/unread HTTP/1.1\r\n" + HOST + b"\r\n") * 200)
+    assert is_cut(connection)
 
 
 # --- clients that go away -------------------------------------------------------------------------

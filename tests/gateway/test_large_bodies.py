@@ -212,6 +212,7 @@ def test_a_flipped_bit_in_large_signed_chunks_stores_nothing(open_bucket, where)
 def impatient(tmp_path_factory):
     """A gateway that waits for nothing."""
     limits = {"body_idle_seconds": 0.3, "body_bytes_per_second": 1_000_000}
+    limits["body_grace_seconds"] = 0.1
     with running(tmp_path_factory.mktemp("impatient"), **limits) as gateway:
         gateway.client(gateway.owner).create_bucket(Bucket="large", ACL="public-read-write")
         yield gateway
@@ -227,8 +228,7 @@ def test_a_large_body_that_stalls_is_told_so_and_cut(impatient, taken):
     assert impatient.store.entry(impatient.store.bucket("large"), b"stalled") is None
 
 
-def test_a_large_body_below_the_least_rate_is_told_so_and_cut(impatient, taken, monkeypatch):
-    monkeypatch.setattr(wire_body, "RATE_GRACE_SECONDS", 0.1)
+def test_a_large_body_below_the_least_rate_is_told_so_and_cut(impatient, taken):
     stop = threading.Event()
 
     def trickle(connection):
