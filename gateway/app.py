@@ -15,7 +15,8 @@ from functools import partial
 from socket import IPPROTO_TCP, TCP_USER_TIMEOUT, socket
 from typing import Any, cast
 
-from aiohttp import http_exceptions, http_parser, web
+from aiohttp import StreamReader, http_exceptions, http_parser, web
+from aiohttp.abc import AbstractStreamWriter
 
 from gateway import trace
 from gateway.access_log.spool import Spool
@@ -186,6 +187,18 @@ class Server(web.Server):
 
     def __call__(self) -> Connection:
         return Connection(self, self._options)
+
+    def _make_request(
+        self,
+        message: http_parser.RawRequestMessage,
+        payload: StreamReader,
+        protocol: web.RequestHandler,
+        writer: AbstractStreamWriter,
+        task: "asyncio.Task[None]",
+    ) -> web.BaseRequest:
+        assert isinstance(protocol, Connection)
+        protocol.taken(payload)
+        return super()._make_request(message, payload, protocol, writer, task)
 
     def refused(self, address: str) -> None:
         """A connection had no place. A line for each would fill the disk under an attack."""

@@ -94,11 +94,22 @@ class FastLane(web.RequestHandler):
         self._answering = False
         self._impatient: asyncio.TimerHandle | None = None
         self._held: tuple[Any, StreamReader] | None = None
+        self._early = False
         self._secure = False
         self.address = ""
 
     def head_complete(self) -> None:
         """Called when the head of a request is there."""
+
+    def taken(self, payload: StreamReader) -> None:
+        """The general lane has taken a message out of the queue.
+
+        The parser counts a message when it is whole, and forgets it when it is taken: one that is
+        taken before it is whole would count for ever.
+        """
+        if self._early and self._parser is not None:
+            self._parser.message_consumed()
+        self._early = not payload.is_eof()
 
     @property
     def draining(self) -> bool:
@@ -125,9 +136,10 @@ class FastLane(web.RequestHandler):
         waiter, self._waiter = self._waiter, None
         super().data_received(data)
         self._waiter = waiter
-        out = self._held is not None or self._answering
-        if out and len(self._messages) + 1 >= self._max_msg_queue_size and not self._buffer_paused:
-            # The parser counts the one that is out of the queue, and stops; aiohttp does not.
+        out = (self._held is not None) + self._answering + self._early
+        stopped = out and len(self._messages) + out >= self._max_msg_queue_size
+        if stopped and not self._buffer_paused:
+            # The parser counts those that are out of the queue too, and stops; aiohttp does not.
             self._pause_reading_for_buffer()
         if not self._messages or self._answering:
             return

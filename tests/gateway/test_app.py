@@ -34,6 +34,7 @@ from tests.gateway.server_process import ServerProcess
 
 HOST = b"Host: localhost\r\n"
 MIB = 1024 * 1024
+HEALTHY = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -126,6 +127,20 @@ def test_a_refused_body_without_expectation_does_not_hide_the_refusal(connect, b
     assert (refusal.status, code(refusal.document)) == (403, "AccessDenied")
     connection.sendall(b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n")
     assert answer(connection).status == 200
+
+
+@pytest.mark.usefixtures("open_bucket")
+def test_many_requests_behind_a_large_body_are_all_answered(connect):
+    """aiohttp's parser counted a body it had begun to read as queued for ever, and stopped."""
+    connection = connect()
+    for _ in range(3):
+        connection.sendall(put_head("/open/k", "Expect: 100-continue", length=100_000))
+        assert connection.recv(100).startswith(b"HTTP/1.1 100")
+        connection.sendall(bytes(100_000) + HEALTHY * 100)
+        received = b""
+        while len(answers(received)) < 101:
+            received += connection.recv(65536)
+        assert answers(received) == [200] * 101
 
 
 # --- HTTP itself ----------------------------------------------------------------------------------
@@ -348,9 +363,6 @@ def test_a_handshake_that_never_ends_is_cut(tmp_path):
         ):
             connection.sendall(b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n")
             assert answer(connection).status == 200
-
-
-HEALTHY = b"GET /healthz HTTP/1.1\r\n" + HOST + b"\r\n"
 
 
 def test_a_connection_without_a_place_is_told_so_and_places_come_back(tmp_path, caplog):

@@ -13,6 +13,9 @@ MODULES: tuple[str, ...] = (
     "load",
     "soak",
     "exclusive",
+    "slow_clients",
+    "descriptors",
+    "pipelining",
 )
 """Modules of this package, one for each gate: its ``GATE``."""
 

@@ -14,7 +14,7 @@ LIMITS = (64, 128, 256)
 """Descriptors of each worker."""
 SOCKETS = 2000
 """Connections that come at once, for each limit."""
-MORE = 20
+MORE = 4
 """That come before each honest request."""
 ROUNDS = 100
 """PUT and GET of the honest client meanwhile, of every size that is stored in its own way."""
