@@ -16,6 +16,10 @@ MODULES: tuple[str, ...] = (
     "slow_clients",
     "descriptors",
     "pipelining",
+    "linearizability",
+    "conditional",
+    "gc_race",
+    "clock",
 )
 """Modules of this package, one for each gate: its ``GATE``."""
 

@@ -113,6 +113,8 @@ class _Connection(asyncio.Protocol):
     def __init__(self) -> None:
         self.answer: asyncio.Future[Answer] | None = None
         self.open = True
+        self.bodiless = False
+        """What was asked has an answer without a body: HEAD."""
         self._data = bytearray()
         self._head = b""
 
@@ -146,11 +148,11 @@ class _Connection(asyncio.Protocol):
         _, found, rest = low.partition(b"\r\ncontent-length:")
         if found:
             size = int(rest.partition(b"\r\n")[0])
-        elif b"\r\ntransfer-encoding: chunked" in low:
+        elif b"\r\ntransfer-encoding: chunked" in low and not self.bodiless:
             return self._chunks()
         else:
             size = 0
-        if int(low[9:12]) in _BODILESS:
+        if self.bodiless or int(low[9:12]) in _BODILESS:
             size = 0
         if len(self._data) < size:
             return None
@@ -189,17 +191,26 @@ class Client:
         body: bytes = b"",
     ) -> Answer:
         """Raises ``Lost``, ``TimeoutError``."""
+        head = signer.head(method, path, query or {}, headers or {}, len(body))
+        return await self.send(signer, head, body)
+
+    async def send(
+        self, signer: Signer, head: bytes, body: bytes = b"", *, seconds: float = PATIENCE_SECONDS
+    ) -> Answer:
+        """What was signed before. Raises ``Lost``, ``TimeoutError``."""
         connection = await self._connected(signer)
         connection.answer = asyncio.get_running_loop().create_future()
-        connection.transport.write(
-            signer.head(method, path, query or {}, headers or {}, len(body)) + body
-        )
+        connection.bodiless = head.startswith(b"HEAD ")
+        connection.transport.write(head + body)
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                return await connection.answer
-        finally:
-            if not connection.answer.done() or not connection.open:
-                self.close()
+            async with asyncio.timeout(seconds):
+                answer = await connection.answer
+        except BaseException:
+            self.close()  # or the next question would get this one's answer
+            raise
+        if not connection.open:
+            self.close()
+        return answer
 
     async def break_off(self, signer: Signer, path: str, size: int, body: bytes) -> None:
         """Announce ``size`` bytes, send ``body``, which is shorter, and leave. Raises ``Lost``."""
