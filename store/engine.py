@@ -23,6 +23,7 @@ from store.database import FILE, open_reader
 from store.errors import Damaged
 from store.failpoints import hit
 from store.inflight import InFlight
+from store.leaves import Leaves, Seen
 from store.ledger import Ledger
 from store.messages import Announce
 from store.reader import PIECE_BYTES, Reader
@@ -58,6 +59,7 @@ class Engine:
         )
         self._committer = Committer(self._ledger, self.segments, settings.durability)
         self._in_flight = InFlight(self._seal)
+        self._seen = Seen()
         self.collector = Collector(
             directory, settings, self.segments, self._committer, self._ledger
         )
@@ -181,8 +183,19 @@ class Engine:
             self._pool.submit(self.segments.abandon, staged.extents)
             self._in_flight.end(token)
 
-    def reader(self, extents: Sequence[Extent], start: int, length: int) -> Reader:
-        return Reader(self.segments, extents, start, length, self._pool)
+    def reader(
+        self,
+        extents: Sequence[Extent],
+        start: int,
+        length: int,
+        content: tuple[int, bytes] | None = None,
+    ) -> Reader:
+        """``content``: id and CID of the one whose bytes these are; without, none is hashed."""
+        leaves = None
+        if content is not None and extents:  # without any it is in quarantine, which Reader says
+            size = sum([extent.length for extent in extents])
+            leaves = Leaves(self.db, self._seen, *content, size)
+        return Reader(self.segments, extents, start, length, self._pool, leaves)
 
     def read(self, extent: Extent) -> bytes:
         """All of it, in one call; off the loop. Raises ``Damaged`` when it is cut short."""

@@ -1,10 +1,11 @@
 """Joining the parts of an upload into one object: its extents, leaves and CID. Moves no byte.
 
 Runs in a hashing thread. Parts whose size is a multiple of the profile's chunk give their leaves
-as they are; from the first that is not, the bytes are read back and hashed again.
+as they are; from the first that is not, the bytes are read back, compared with the leaves of their
+part, and hashed again.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from msgspec import Struct
 from store import unixfs
 from store.content_rows import decode_extents
 from store.database import Row, one, open_reader, snapshot
-from store.errors import NoSuchUpload, PartChanged
+from store.errors import Damaged, NoSuchUpload, PartChanged
 from store.extents import merged, within
 from store.records import Extent, ObjectPart, Part
 from store.uploads import decode_checksums
@@ -39,15 +40,15 @@ class _Row(Struct, frozen=True):
 
 
 def join(database: Path, profile: unixfs.Profile, parts: Sequence[Part], read: Read) -> Joined:
-    """All ``parts``, at least one, are of one upload. Raises ``NoSuchUpload``, ``PartChanged``."""
+    """All ``parts``, at least one, are of one upload.
+
+    Raises ``NoSuchUpload``, ``PartChanged``, ``Damaged`` when bytes read are not the part's.
+    """
     rows = _rows(database, parts)
     full = [row for row in rows if row.part.size]
     size = sum(row.part.size for row in full)
     extents = merged(extent for row in full for extent in row.extents)
-    if full:
-        leaves = _leaves(profile, full, extents, size, read)
-    else:
-        leaves = unixfs.leaf_digest(profile, b"")
+    leaves = _leaves(profile, full, read) if full else unixfs.leaf_digest(profile, b"")
     cid = unixfs.root(profile, leaves, size)
     return Joined(size, cid, leaves, extents, tuple(row.part for row in rows))
 
@@ -74,25 +75,36 @@ def _row(row: Row | None, part: Part) -> _Row:
     return _Row(shown, decode_extents(extents), leaves)
 
 
-def _leaves(
-    profile: unixfs.Profile,
-    rows: Sequence[_Row],
-    extents: tuple[Extent, ...],
-    size: int,
-    read: Read,
-) -> bytes:
-    kept: list[bytes] = []
-    done = 0
-    for row in rows:
-        if done + row.part.size == size:
-            return b"".join((*kept, row.leaves))
-        whole = row.part.size // profile.chunk
-        kept.append(row.leaves[: whole * unixfs.DIGEST_BYTES])
-        done += whole * profile.chunk
-        if row.part.size % profile.chunk:
-            break
-    for start in range(done, size, profile.chunk):
-        length = min(profile.chunk, size - start)
-        data = b"".join(read(piece) for piece in within(extents, start, length))
-        kept.append(unixfs.leaf_digest(profile, data))
+def _leaves(profile: unixfs.Profile, rows: Sequence[_Row], read: Read) -> bytes:
+    uneven = (n for n, row in enumerate(rows[:-1]) if row.part.size % profile.chunk)
+    first = next(uneven, len(rows) - 1)
+    kept = [row.leaves for row in rows[:first]]
+    if first == len(rows) - 1:
+        return b"".join((*kept, rows[-1].leaves))
+    whole = rows[first].part.size // profile.chunk
+    kept.append(rows[first].leaves[: whole * unixfs.DIGEST_BYTES])
+    rest = bytearray()
+    for chunk in _chunks(profile, rows[first:], whole, read):
+        rest += chunk
+        if len(rest) >= profile.chunk:
+            kept.append(unixfs.leaf_digest(profile, rest[: profile.chunk]))
+            del rest[: profile.chunk]
+    if rest:
+        kept.append(unixfs.leaf_digest(profile, rest))
     return b"".join(kept)
+
+
+def _chunks(
+    profile: unixfs.Profile, rows: Sequence[_Row], first: int, read: Read
+) -> Iterator[bytes]:
+    """The parts' bytes as they were hashed when they came, from chunk ``first`` on."""
+    for row in rows:
+        for number in range(first, unixfs.leaf_count(profile, row.part.size)):
+            start = number * profile.chunk
+            length = min(profile.chunk, row.part.size - start)
+            data = b"".join(read(piece) for piece in within(row.extents, start, length))
+            at = number * unixfs.DIGEST_BYTES
+            if unixfs.leaf_digest(profile, data) != row.leaves[at : at + unixfs.DIGEST_BYTES]:
+                raise Damaged(f"part {row.part.number}, bytes {start} to {start + length - 1}")
+            yield data
+        first = 0

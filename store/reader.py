@@ -1,21 +1,21 @@
-"""Reader: the bytes of one object on their way out, or on their way into another one.
-
-Not checked against their hashes here: that is the scrubber's part.
-"""
+"""Reader: the bytes of one object on their way out, or on their way into another one."""
 
 import asyncio
 import os
 import threading
-from collections.abc import AsyncIterator, Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 
 from store import files
 from store.errors import Damaged
 from store.extents import within
+from store.leaves import BLOCK_BYTES, Expected, Leaves
 from store.records import Extent
 from store.segments import Segments
 
-PIECE_BYTES = 1 << 20
+PIECE_BYTES = BLOCK_BYTES
 
 _scratch = threading.local()
 
@@ -48,19 +48,27 @@ class Reader(Outgoing):
         start: int,
         length: int,
         pool: ThreadPoolExecutor,
+        leaves: Leaves | None = None,
     ) -> None:
         """``start`` counts from the first byte of ``extents``, taken as one run.
 
-        Raises ``Damaged`` when they do not reach that far, or are not there any more.
+        Without ``leaves`` nothing is hashed. Raises ``Damaged`` when the extents do not reach that
+        far, or are not there any more.
         """
         self._files: dict[int, int] = {}
         self._pool = pool
-        self._runs = list(within(extents, start, length))
+        self._leaves = leaves
+        self._extents = extents
+        self._begins = [0, *accumulate(extent.length for extent in extents)]
+        self._start = start
         self.size = length
-        if sum(run.length for run in self._runs) != length:
+        if start + length > self._begins[-1]:
             raise Damaged(f"{extents} hold no {length} bytes from {start} on")
+        if leaves is not None:
+            start, end = _blocks(start, start + length, self._begins[-1])
+            length = end - start
         try:
-            for run in self._runs:
+            for run in within(extents, start, length):
                 self._hold(segments, run)
         except BaseException:
             self.close()
@@ -75,19 +83,58 @@ class Reader(Outgoing):
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Raises ``Damaged`` when the disk cannot give what was written."""
         loop = asyncio.get_running_loop()
-        for run in self._runs:
-            done = 0
-            while done < run.length:
-                # Looked up each time: another file may get the number of a closed one.
-                file = self._files[run.segment]
-                offset, count = run.offset + done, min(PIECE_BYTES, run.length - done)
-                piece = _cached(file, offset, count)
-                if piece is None:
-                    piece = await loop.run_in_executor(self._pool, _cold, file, offset, count)
-                if not piece:
-                    raise Damaged(f"segment {run.segment} ends before {offset}")
-                done += len(piece)
-                yield piece
+        at, end = self._start, self._start + self.size
+        while at < end:
+            block = at // BLOCK_BYTES
+            count = min(end, (block + 1) * BLOCK_BYTES) - at
+            piece = None
+            if self._leaves is None or self._leaves.is_sound(block):
+                piece = self._cached(at, count)
+            if piece is None:
+                expected = None if self._leaves is None else self._leaves.expected(block)
+                piece = await loop.run_in_executor(self._pool, self._cold, at, count, expected)
+                if self._leaves is not None and expected is not None:
+                    self._leaves.found_sound(block)
+            at += len(piece)
+            yield piece
+
+    def _cached(self, at: int, count: int) -> bytes | None:
+        """What is in memory from there on, or ``None``.
+
+        A thread would cost 50 us, waiting for a disk would hold the loop.
+        """
+        run = next(self._runs(at, count))
+        buffer: memoryview | None = getattr(_scratch, "buffer", None)
+        if buffer is None:
+            buffer = _scratch.buffer = memoryview(bytearray(PIECE_BYTES))
+        got = files.read_cached(self._files[run.segment], buffer[: run.length], run.offset)
+        if got == 0:
+            raise Damaged(f"segment {run.segment} ends before {run.offset}")
+        return None if got is None else bytes(buffer[:got])
+
+    def _cold(self, at: int, count: int, expected: Expected | None) -> bytes:
+        """All ``count`` bytes, of one block, which is read and hashed whole."""
+        if expected is None:
+            return self._read(at, count)
+        begin, end = _blocks(at, at + count, self._begins[-1])
+        block = self._read(begin, end - begin)
+        expected.check(block)
+        return block[at - begin : at - begin + count]
+
+    def _read(self, at: int, count: int) -> bytes:
+        pieces: list[bytes] = []
+        for run in self._runs(at, count):
+            # Looked up each time: another file may get the number of a closed one.
+            file = self._files[run.segment]
+            pieces.append(files.read(file, run.length, run.offset))
+            if len(pieces[-1]) != run.length:
+                raise Damaged(f"segment {run.segment} ends before {run.offset + run.length}")
+            files.read_ahead(file, run.offset + run.length, PIECE_BYTES)
+        return b"".join(pieces)
+
+    def _runs(self, at: int, count: int) -> Iterator[Extent]:
+        first = bisect_right(self._begins, at) - 1
+        return within(self._extents[first:], at - self._begins[first], count)
 
     def verify(self, digests: Mapping[str, bytes]) -> None:
         """A copy has nothing to be compared with."""
@@ -101,16 +148,6 @@ class Reader(Outgoing):
         self.close()
 
 
-def _cached(file: int, offset: int, count: int) -> bytes | None:
-    """What is in memory of a range, or ``None``; a thread would cost 50 us, a disk the loop."""
-    buffer: memoryview | None = getattr(_scratch, "buffer", None)
-    if buffer is None:
-        buffer = _scratch.buffer = memoryview(bytearray(PIECE_BYTES))
-    got = files.read_cached(file, buffer[:count], offset)
-    return None if got is None else bytes(buffer[:got])
-
-
-def _cold(file: int, offset: int, count: int) -> bytes:
-    data = files.read(file, count, offset)
-    files.read_ahead(file, offset + count, PIECE_BYTES)
-    return data
+def _blocks(start: int, end: int, size: int) -> tuple[int, int]:
+    """The range with the rest of the blocks that it begins and ends in."""
+    return start // BLOCK_BYTES * BLOCK_BYTES, min(-(-end // BLOCK_BYTES) * BLOCK_BYTES, size)

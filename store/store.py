@@ -238,8 +238,9 @@ class Store(Buckets, Versioned, Announcing, Annotated):
             if not intact(entry.cid, data):
                 raise Damaged(f"body {entry.body} of {entry.key!r}")
             return data if length >= len(data) else data[start : start + length]
+        assert entry.content is not None
         extents = entry.extents or self._extents(entry)
-        return self._engine.reader(extents, start, length)
+        return self._engine.reader(extents, start, length, (entry.content, entry.cid))
 
     def _extents(self, entry: Entry) -> tuple[Extent, ...]:
         assert entry.content is not None
