@@ -20,6 +20,7 @@ MODULES: tuple[str, ...] = (
     "conditional",
     "gc_race",
     "clock",
+    "model",
 )
 """Modules of this package, one for each gate: its ``GATE``."""
 

@@ -1,0 +1,122 @@
+"""Who may do what in the model: bucket policy, access control lists, ownership.
+
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-s3-evaluates-access-control.html
+"""
+
+from fnmatch import fnmatchcase
+
+from tests.torture.model_world import NOBODY, Acl, Bucket, Statement, Version, refuse
+
+EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
+SIGNED = "http://acs.amazonaws.com/groups/global/AuthenticatedUsers"
+CANNED = {
+    "private": (),
+    "public-read": ((EVERYBODY, "READ"),),
+    "public-read-write": ((EVERYBODY, "READ"), (EVERYBODY, "WRITE")),
+    "authenticated-read": ((SIGNED, "READ"),),
+}
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl"""
+OF_THE_BUCKETS_OWNER = {"bucket-owner-read": "READ", "bucket-owner-full-control": "FULL_CONTROL"}
+
+LIST, WRITE, OWN = "READ", "WRITE", ""
+"""Permissions on a bucket; ``OWN``: no ACL gives it."""
+READ_ACP, WRITE_ACP = "READ_ACP", "WRITE_ACP"
+"""On a bucket or on an object, as ``READ`` is."""
+
+
+def grants(acl: Acl, owner: str, bucket_owner: str) -> tuple[tuple[str, str], ...]:
+    """(user or group, permission), in the order in which they are shown."""
+    if acl.grants is not None:
+        return acl.grants
+    more = OF_THE_BUCKETS_OWNER.get(acl.canned)
+    others = ((bucket_owner, more),) if more and bucket_owner != owner else ()
+    return ((owner, "FULL_CONTROL"), *others, *CANNED.get(acl.canned, ()))
+
+
+def _by_acl(bucket: Bucket, who: str, permission: str, version: Version | None) -> bool:
+    if permission == OWN:
+        return who == bucket.owner
+    holder = bucket.owner if version is None else version.owner or bucket.owner
+    if who == holder:
+        return True
+    acl = bucket.acl if version is None else version.acl
+    names = {EVERYBODY} if who == NOBODY else {EVERYBODY, SIGNED, who}
+    return any(
+        grantee in names and given in (permission, "FULL_CONTROL")
+        for grantee, given in grants(acl, holder, bucket.owner)
+    )
+
+
+def _says(bucket: Bucket, who: str, action: str, key: str | None) -> str:
+    said = ""
+    for each in bucket.policy:
+        if _about(each, who, action, key):
+            if not each.allow:
+                return "Deny"
+            said = "Allow"
+    return said
+
+
+def _about(statement: Statement, who: str, action: str, key: str | None) -> bool:
+    return (
+        (statement.who == "*" or (who != NOBODY and statement.who == who))
+        and any(fnmatchcase(action, pattern) for pattern in statement.actions)
+        and (key is None or key.startswith(statement.keys))
+    )
+
+
+def may(
+    bucket: Bucket,
+    who: str,
+    permission: str,
+    *actions: str,
+    key: str | None = None,
+    version: Version | None = None,
+) -> bool:
+    """All of ``actions`` on the bucket, or on ``key``. ``version``: the object, for what its ACL
+    gives."""
+    said = [_says(bucket, who, action, key) for action in actions]
+    if "Deny" in said:
+        return False
+    if _by_acl(bucket, who, permission, version):
+        return True
+    ours = version is None or (version.owner or bucket.owner) == bucket.owner
+    return ours and bool(said) and all(each == "Allow" for each in said)
+
+
+def check(bucket: Bucket, who: str, permission: str, *actions: str, key: str | None = None) -> None:
+    """Of a right on the bucket. Refuses."""
+    if not may(bucket, who, permission, *actions, key=key):
+        refuse("AccessDenied")
+
+
+def check_object(
+    bucket: Bucket,
+    who: str,
+    permission: str,
+    *actions: str,
+    key: str,
+    version: Version | None,
+    named: bool,
+) -> None:
+    """Of a right on an object that may not be there. ``named``: by a version id.
+
+    That it is not there is told to who may list the bucket.
+    https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+    """
+    if version is not None:
+        if not may(bucket, who, permission, *actions, key=key, version=version):
+            refuse("AccessDenied")
+        return
+    if named:
+        if not may(bucket, who, LIST, *actions, key=key):
+            refuse("AccessDenied")
+        return
+    denied = any(_says(bucket, who, action, key) == "Deny" for action in actions)
+    if denied or not may(bucket, who, LIST, "s3:ListBucket"):
+        refuse("AccessDenied")
+
+
+def might(bucket: Bucket, who: str, action: str) -> bool:
+    """Some statement could allow it, for some key."""
+    return any(each.allow and _about(each, who, action, None) for each in bucket.policy)
