@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DIR ?= data
 
-.PHONY: serve test check bench bench-compare bench-growth bench-workers torture lock format clean
+.PHONY: serve test check sbom bench bench-compare bench-growth bench-workers torture lock format clean
 
 serve: .venv/serve  ## install and run the gateway on its embedded default
 	$(BIN)/s3gw serve $(DIR)
@@ -11,11 +11,15 @@ serve: .venv/serve  ## install and run the gateway on its embedded default
 test: .venv/dev  ## install and run every test
 	$(BIN)/pytest
 
-check: .venv/dev  ## format, lint, types, import contracts
+check: .venv/dev  ## format, lint (bandit's rules too), types, import contracts, known vulnerabilities
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.supply audit
+
+sbom: .venv/dev  ## what a server is made of, as CycloneDX, in s3gw.cdx.json
+	$(BIN)/python -m tests.supply sbom > s3gw.cdx.json
 
 bench: .venv/dev  ## a fixed load over real sockets, each figure beside its limit
 	$(BIN)/python -m bench

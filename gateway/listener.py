@@ -8,7 +8,7 @@ from socket import SO_REUSEADDR, SO_REUSEPORT, SOL_SOCKET
 
 from gateway.config import address, is_loopback
 
-_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+_ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - to be shown
 
 
 def claim(listen: str) -> socket.socket:

@@ -64,7 +64,7 @@ class Chores:
         settings = msgspec.json.encode(self._settings).decode()
         words = [name, settings, str(os.getpid())]
         command = [sys.executable, "-P", "-m", "store.chores", str(self._directory.absolute())]
-        process = subprocess.Popen([*command, *words], stdin=subprocess.DEVNULL)
+        process = subprocess.Popen([*command, *words], stdin=subprocess.DEVNULL)  # noqa: S603 - ours
         self._running = name, process
 
     def _ended(self, now: int) -> bool:

@@ -17,7 +17,7 @@ from keys.access_key import AccessKey
 from keys.table import Table
 
 ACCESS_KEY = "S3GW_ROOT_ACCESS_KEY"
-SECRET_KEY = "S3GW_ROOT_SECRET_KEY"
+SECRET_KEY = "S3GW_ROOT_SECRET_KEY"  # noqa: S105 - the name of a variable
 BUCKETS = "S3GW_BUCKETS"
 
 

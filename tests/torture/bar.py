@@ -10,6 +10,7 @@ MODULES: tuple[str, ...] = (
     "rotation",
     "attack",
     "audit",
+    "secrets",
     "load",
     "soak",
     "exclusive",
