@@ -277,7 +277,8 @@ def address(listen: str) -> tuple[str, int]:
     """
     host, colon, port = listen.rpartition(":")
     bracketed = host.startswith("[") and host.endswith("]")
-    if not colon or not port.isdecimal() or int(port) > 65535 or (":" in host and not bracketed):
+    is_port = port.isdecimal() and len(port) <= 5 and int(port) <= 65535
+    if not colon or not is_port or (":" in host and not bracketed):
         raise BadSetting(f"listen: {listen!r} is not HOST:PORT (or [IPv6]:PORT)")
     return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - asked for by ":PORT"
 
@@ -321,7 +322,8 @@ def _check_bounds(
         known = ", ".join(each or '""' for each in one_of)
         raise BadSetting(f"{name}: {value!r} is not one of {known}")
     if isinstance(value, int | float):
-        if not math.isfinite(value) or (least is not None and value < least):
+        endless = isinstance(value, float) and not math.isfinite(value)
+        if endless or (least is not None and value < least):
             raise BadSetting(f"{name}: {value} is too small; the least is {least}")
         if most is not None and value > most:
             raise BadSetting(f"{name}: {value} is too large; the most is {most}")

@@ -164,7 +164,10 @@ def _whole(name: str, raw: object) -> int:
 
 def _number(name: str, raw: object) -> float:
     if isinstance(raw, int | float) and not isinstance(raw, bool):
-        return float(raw)
+        try:
+            return float(raw)
+        except OverflowError:
+            raise ValueError("the number is too large") from None
     found = _DURATION.fullmatch(raw.strip()) if isinstance(raw, str) else None
     own = {"seconds": 1.0, "days": 86400.0}.get(name.rpartition("_")[2])
     if found is None or (found[2] and own is None):

@@ -99,6 +99,7 @@ def _cors(headers: object) -> dict[str, object]:
             raise BadSetting(f"HTTPHeaders: {name} is not a CORS header the gateway sends")
     if credentials in (None, [], "false", ["false"]):
         return {_CORS_ROWS[name]: value for name, value in given.items()}
-    if "*" in given.get("access-control-allow-origin", ()):
+    origin = given.get("access-control-allow-origin")
+    if isinstance(origin, str | list) and "*" in origin:
         raise BadSetting(f"HTTPHeaders: {_CREDENTIALS} with origin * would trust every web site")
     return {_CORS_ROWS[name]: value for name, value in given.items()}

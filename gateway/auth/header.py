@@ -153,6 +153,6 @@ def http_date(text: str) -> datetime | None:
     """A date as HTTP has it, in UTC; ``None`` when it is none."""
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter: the year 10000, an offset of a million hours
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)

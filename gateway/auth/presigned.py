@@ -4,7 +4,7 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 from gateway.auth import payload
@@ -38,6 +38,7 @@ REQUIRED = (
     "X-Amz-Expires",
 )
 _REQUIRED = frozenset(REQUIRED)
+_LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _integer = re.compile(r"-?\d{1,12}", re.ASCII).fullmatch
 
 
@@ -112,7 +113,7 @@ def _check_window(start: datetime, expires: str, now: datetime) -> None:
             "X-Amz-Expires must be less than a week (in seconds); that is, the given"
             " X-Amz-Expires must be less than 604800 seconds"
         )
-    end = start + timedelta(seconds=seconds)
+    end = start + min(timedelta(seconds=seconds), _LAST - start)
     if start - now > MAX_SKEW:
         raise _outside("Request is not valid yet", seconds, end, now)
     if now > end or seconds == 0:

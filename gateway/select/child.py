@@ -33,6 +33,7 @@ from gateway.select.job import (
 from gateway.select.output import Writer, whole_documents, writer
 from gateway.select.sql import parse
 from gateway.select.tables import CsvTable, JsonTable, ParquetTable, place
+from gateway.select.terms import too_deep
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -113,6 +114,8 @@ def run(job: Job, stdin: BinaryIO, counts: Counts) -> Iterator[tuple[bytes, byte
         raise _refusal(job, error) from error
     except MemoryError as error:
         raise _out_of_memory() from error
+    except RecursionError as error:  # a sum of a thousand terms
+        raise too_deep() from error
     if pump is not None and pump.failure is not None:
         raise pump.failure
 

@@ -8,7 +8,7 @@ is here: no file, no table, no setting, no function of the engine's own.
 
 from gateway.select.errors import BadQuery
 from gateway.select.expressions import Column, Expression, Path, Query, Step
-from gateway.select.terms import Terms
+from gateway.select.terms import Terms, whole
 
 _UNSUPPORTED = frozenset({"GROUP", "ORDER", "HAVING", "UNION", "JOIN", "OFFSET", "DISTINCT"})
 
@@ -92,7 +92,7 @@ class _Reader(Terms):
         if self.word.kind != "number" or not self.word.text.isdecimal():
             raise BadQuery("ParseExpectedNumber", "LIMIT takes a whole number.")
         self.at += 1
-        return min(int(self.words[self.at - 1].text), 2**62)
+        return whole(self.words[self.at - 1].text)
 
 
 def _last_name(value: Expression) -> str:

@@ -15,6 +15,7 @@ from gateway.select.expressions import (
 from gateway.select.words import Word, words
 
 MOST_DEPTH = 50
+MOST_NUMBER = 2**62
 _COMPARISONS = ("=", "<>", "!=", "<=", ">=", "<", ">")
 _TESTS = ("BETWEEN", "IN", "LIKE")
 _RESERVED = frozenset({
@@ -23,6 +24,16 @@ _RESERVED = frozenset({
 })  # fmt: skip
 PARTS = frozenset({"YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"})
 _ZONES = frozenset({"TIMEZONE_HOUR", "TIMEZONE_MINUTE"})
+
+
+def too_deep() -> BadQuery:
+    return BadQuery("UnsupportedSyntax", "The SQL expression is nested too deeply.")
+
+
+def whole(digits: str) -> int:
+    """A number, or one that is too great for anything to be there."""
+    digits = digits.lstrip("0") or "0"
+    return int(digits) if len(digits) <= 18 else MOST_NUMBER
 
 
 class Terms:
@@ -61,7 +72,7 @@ class Terms:
         """Raises ``BadQuery``, for nesting that is too deep too."""
         self._depth += 1
         if self._depth > MOST_DEPTH:
-            raise BadQuery("UnsupportedSyntax", "The SQL expression is nested too deeply.")
+            raise too_deep()
         found = self._both()
         while self.took("OR"):
             found = Operator("OR", (found, self._both()))
@@ -182,7 +193,7 @@ class Terms:
                 word.kind == "text" or word.text.isdecimal() or (stars and word.key == "*")
             ):
                 raise BadQuery("ParseInvalidPathComponent", f"{word.text!r} is no part of a path.")
-            found.append(int(word.text) if word.kind == "number" else word.text)
+            found.append(whole(word.text) if word.kind == "number" else word.text)
             self.need("]")
         return tuple(found)
 

@@ -22,7 +22,9 @@ def test_an_address_is_host_and_port(listen, expected):
 
 
 @pytest.mark.parametrize(
-    "listen", ["", "9000", "host", "host:", "host:http", "::1:9000", "h:65536", "h:-1"]
+    "listen",
+    ["", "9000", "host", "host:", "host:http", "::1:9000", "h:65536", "h:-1", "h:" + "9" * 5000],
+    ids=lambda listen: listen[:9],
 )
 def test_what_is_no_address_is_refused(listen):
     with pytest.raises(BadSetting, match="listen"):
@@ -64,6 +66,7 @@ def test_elsewhere_the_default_acl_must_be_said(listen):
         {"tls": "manual"},
         {"workers": -1},
         {"workers": 257},
+        {"workers": 10**400},
         {"inline_bytes": -1},
         {"inline_bytes": 2 << 20},
         {"drain_seconds": -0.1},
@@ -82,7 +85,7 @@ def test_elsewhere_the_default_acl_must_be_said(listen):
         {"tls_key": Path("key.pem")},
         {"tls": "auto", "tls_cert": Path("cert.pem"), "tls_key": Path("key.pem")},
     ],
-    ids=str,
+    ids=lambda wrong: str(wrong)[:60],
 )
 def test_a_setting_that_cannot_be_is_refused_by_name(wrong):
     with pytest.raises(BadSetting, match="|".join(wrong)):

@@ -89,6 +89,7 @@ def test_text_becomes_the_type_of_its_row(name, text, expected):
         ("inline_bytes", "16 apples"),
         ("drain_seconds", "soon"),
         ("drain_seconds", "nan"),
+        pytest.param("workers", "9" * 5000, id="workers-too-many-digits"),
         ("sigv2", "maybe"),
         ("s3_compatible_api", "enabled"),
     ],
@@ -102,7 +103,7 @@ def test_text_of_another_type_is_refused_by_name_and_source(name, text):
 @pytest.mark.parametrize(
     "text",
     ["workers = true", "sigv2 = 1", "listen = 9000", "base_domains = 5", "base_domains = [1]",
-     "drain_seconds = []", "tls_cert = 3", "inline_bytes = 1.5"],
+     "drain_seconds = []", pytest.param(f"drain_seconds = {10**400}", id="too large a number"), "tls_cert = 3", "inline_bytes = 1.5"],
 )  # fmt: skip
 def test_a_file_value_of_another_type_is_refused(file, text):
     with pytest.raises(BadSetting):
@@ -231,6 +232,12 @@ def test_the_option_beats_the_block_unless_it_is_empty(file, flag, configured, e
         {"HTTPHeaders": {"Server": ["x"]}},
         {"HTTPHeaders": ["x"]},
         {"HTTPHeaders": {"Access-Control-Allow-Origin": [1]}},
+        {
+            "HTTPHeaders": {
+                "Access-Control-Allow-Origin": 1,
+                "Access-Control-Allow-Credentials": ["true"],
+            }
+        },
         [],
     ],
 )

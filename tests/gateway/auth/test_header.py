@@ -116,6 +116,23 @@ def test_the_date_header_counts_when_there_is_no_amz_date(date):
         assert refusal(request("GET", "/b/k", swapped)).code == "SignatureDoesNotMatch"
 
 
+@pytest.mark.parametrize(
+    "date",
+    [
+        "Fri, 24 May 999999999999 00:00:00 GMT",
+        "Fri, 24 May 2013 00:00:00 +99999999999999",
+        "Fri, 31 Dec 9999 23:59:59 -1200",
+    ],
+)
+def test_a_date_that_no_calendar_has_is_refused(date):
+    signed = sign(headers={"Date": "x"})
+    asked = resend(signed, lambda headers: headers.update({"date": date}))
+    assert refusal(asked).code == "AccessDenied"
+
+    old = request("GET", "/b/k", {"host": "h", "date": date, "authorization": "AWS AKIA:c2ln"})
+    assert refusal(old).code == "AccessDenied"
+
+
 def test_amz_date_wins_over_date():
     asked = with_header("date", "Mon, 01 Jan 1990 00:00:00 GMT")
 

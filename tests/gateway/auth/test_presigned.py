@@ -86,6 +86,18 @@ def test_a_url_from_the_future_is_not_valid_yet():
     assert (refused.code, refused.text) == ("AccessDenied", "Request is not valid yet")
 
 
+def test_a_url_that_ends_after_the_last_year_is_not_valid_yet():
+    day, last = f"{NOW:%Y%m%d}", "99991231T235959Z"
+    aws = presign(expires=604_800)
+    aws.url = aws.url.replace(f"{NOW:%Y%m%dT%H%M%SZ}", last).replace(
+        f"%2F{day}%2F", "%2F99991231%2F"
+    )
+    refused = refusal(resend(aws))
+
+    assert (refused.code, refused.text) == ("AccessDenied", "Request is not valid yet")
+    assert refused.extras["Expires"] == "9999-12-31T23:59:59Z"
+
+
 @pytest.mark.parametrize("date", ["", "20130524", "2013-05-24T00:00:00Z", "20130532T000000Z"])
 def test_a_date_has_one_form(date):
     assert refusal(altered("X-Amz-Date", date)).code == "AuthorizationQueryParametersError"

@@ -52,6 +52,8 @@ def select(s3, bucket):
         ("SELECT COUNT(*), SUM(CAST(s.age AS INT)) FROM S3Object s WHERE s.age <> ''", "2,43\n"),
         ("SELECT avg(s.age) FROM S3Object s WHERE s.age <> ''", "21.5\n"),
         ("SELECT name FROM S3Object WHERE city LIKE '%o%' LIMIT 1", "Ada\n"),
+        (f"SELECT name FROM S3Object LIMIT {'0' * 5000}1", "Ada\n"),
+        (f"SELECT COUNT(*) FROM S3Object LIMIT {'9' * 5000}", "3\n"),
         ("SELECT name FROM S3Object WHERE age BETWEEN 1 AND 9 AND NOT city IN ('x')", "Bob\n"),
         ("SELECT CASE WHEN age > 8 THEN 'old' ELSE 'young' END FROM S3Object LIMIT 2",
          "old\nyoung\n"),
@@ -66,6 +68,7 @@ def select(s3, bucket):
          "2024/02/29\n"),
         ("SELECT name FROM S3Object WHERE name = 'it''s; DROP TABLE x --'", ""),
     ],
+    ids=lambda given: given[:60],
 )  # fmt: skip
 def test_a_query_of_csv(select, query, rows):
     assert select(query, PEOPLE) == rows
@@ -206,7 +209,10 @@ def test_progress_and_stats_say_how_far_it_got(select):
         ("SELECT SUM(name) FROM S3Object", "CastFailed"),
         ("SELECT name FROM S3Object LIMIT x", "ParseExpectedNumber"),
         ("SELECT " + "(" * 3000 + "1" + ")" * 3000 + " FROM S3Object", "UnsupportedSyntax"),
+        ("SELECT 1" + " + 1" * 3000 + " FROM S3Object", "UnsupportedSyntax"),
+        ("SELECT name[" + "9" * 5000 + "] FROM S3Object", "InvalidColumnIndex"),
     ],
+    ids=lambda given: given[:40],
 )
 def test_what_cannot_be_asked_is_refused(select, query, code):
     with pytest.raises(ClientError) as refused:
