@@ -84,6 +84,10 @@ class WireBody:
             raise RequestTimeout from None
         except _CUT as error:
             raise IncompleteBody from error
+        except RuntimeError as error:  # the client left before anybody waited for more
+            if self._request.protocol.connected:
+                raise
+            raise IncompleteBody from error
         self._count(len(data))
         return data
 
