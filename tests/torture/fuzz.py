@@ -79,8 +79,8 @@ def _backtracking() -> None:
     from gateway.policy import wildcards
 
     def compiled(parts: Any, wild: bool, ignore_case: bool) -> re.Pattern[str]:
-        text = "".join(re.escape(text) if exact else text for text, exact in parts)
-        return re.compile(re.escape(text).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+        text = re.escape("".join(text for text, _ in parts))
+        return re.compile(text.replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
 
     wildcards._compiled = compiled  # type: ignore[assignment]
 
@@ -151,5 +151,5 @@ GATE = Gate(
     run=run,
     mutants=tuple(MUTANTS),
     short=0.0005,
-    mutant_scale=0.01,
+    mutant_scale=0.02,
 )

@@ -211,7 +211,17 @@ def _runs() -> Iterable[bytes]:
             sealing = frames.Sealing(_KEY, part)
             yield bytes((part, 0, 255)) + sealing.seal(plain) + sealing.finish()
             sealing = frames.Sealing(_KEY, part)
-            yield bytes((part, 109, 1)) + sealing.seal(plain) + sealing.finish()
+            sealed = sealing.seal(plain) + sealing.finish()
+            yield bytes((part, 109, 1)) + sealed
+            if (
+                len(plain) > frames.FRAME_BYTES
+            ):  # without the last frame, and with both changed round
+                first, salt = (
+                    frames.SALT_BYTES + frames.SEALED_FRAME_BYTES,
+                    sealed[: frames.SALT_BYTES],
+                )
+                yield bytes((part, 0, 255)) + sealed[:first]
+                yield bytes((part, 0, 255)) + salt + sealed[first:] + sealed[len(salt) : first]
 
 
 TARGETS = (

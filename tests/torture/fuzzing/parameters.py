@@ -175,7 +175,7 @@ def _conditions() -> Iterable[bytes]:
     yield b"if-match: *\nx-amz-if-match-size: 1\nx-amz-if-match-last-modified-time: " + date
 
 
-def _targets() -> Iterable[bytes]:
+def listings() -> Iterable[bytes]:
     after = token(b"photos/2026").encode()
     id = version_id.encode(77).encode()
     yield b"/b?list-type=2&max-keys=2&prefix=a%2F&delimiter=/&start-after=b&fetch-owner=true"
@@ -218,7 +218,7 @@ TARGETS = (
          b"key-marker=", b"version-id-marker=", b"uploads", b"upload-id-marker=", b"max-uploads=",
          b"uploadId=", b"max-parts=", b"part-number-marker=", b"versionId=", b"null", b"partNumber=",
          b"response-content-type=", b"attributes", b"acl", b"tagging", b"torrent", b"max-buckets="),
-        (S3Error,), _targets, 2048,
+        (S3Error,), listings, 2048,
     ),
     Target(
         "fields", fields,

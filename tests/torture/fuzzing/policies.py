@@ -25,7 +25,8 @@ from tests.torture.fuzzing.target import Pieces, Target, finished, must
 from tests.torture.fuzzing.wire_heads import CONFIG
 
 _REQUESTS = (
-    ("GetObject", asked("GET /bucket/home/ann/a?versionId=x", ("referer", "http://x/"), ("user-agent", "a" * 60))),
+    ("GetObject", asked("GET /bucket/home/ann/a?versionId=x")),
+    ("GetObject", asked("GET /bucket/home/ann/a", ("referer", "http://x/"), ("user-agent", "a" * 60))),
     ("PutObject", asked("PUT /bucket/aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
      ("x-amz-tagging", "Team=a&x=%zz"), ("x-amz-acl", "private"), ("x-amz-copy-source", "/b/%C3%A9?x"),
      ("x-amz-object-lock-retain-until-date", "9999-12-31T23:59:59-14:00"))),

@@ -158,6 +158,9 @@ def header_seeds() -> Iterable[bytes]:
     dated = [("date", _DATE), HOST, ("x-amz-content-sha256", "UNSIGNED-PAYLOAD")]
     said = signing.authorization(KEY, SECRET, STAMP, "GET", "/b", dated, "UNSIGNED-PAYLOAD")
     yield _sent("GET", "/b", [*dated, ("authorization", said)])
+    anonymous = [HOST, ("content-encoding", "aws-chunked")]
+    for length in ("1", "1x", "", "-1", "٣".encode().decode("latin-1"), "9" * 19):
+        yield _sent("PUT", "/b/k", [*anonymous, ("x-amz-decoded-content-length", length)])
     streaming = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
     head_ = [HOST, ("x-amz-trailer", "x-amz-checksum-crc32"), ("x-amz-decoded-content-length", "1")]
     sent = signing.signed(KEY, SECRET, STAMP, "PUT", "/b/k", head_, payload=streaming)

@@ -16,7 +16,7 @@ from gateway.wire.kept import keep
 from gateway.wire.shape import Header, Payload, Xml, is_shape, marked
 from tests.torture.fuzzing import documents, signing
 from tests.torture.fuzzing.mutation import Mutation
-from tests.torture.fuzzing.parameters import ETAG
+from tests.torture.fuzzing.parameters import ETAG, listings
 from tests.torture.fuzzing.policies import policy_seeds
 
 BUCKETS = ("fuzz-a", "fuzz-b", "fuzz-open")
@@ -113,6 +113,15 @@ def texts() -> Iterator[bytes]:
             continue  # each is a process: ``SELECT`` is sent now and then
         for body in _body(row):
             yield _text(row, BUCKETS[number % 2], body)
+    for target in listings():
+        yield b"GET " + target.replace(b"/b", b"/fuzz-a", 1) + b"\n\n"
+    chunks = (
+        b"content-encoding: aws-chunked\nx-amz-decoded-content-length: 5\n\n5\r\nhello\r\n0\r\n\r\n"
+    )
+    yield b"PUT /fuzz-open/k\n" + chunks
+    yield b"PUT /fuzz-open/k\n" + chunks.replace(
+        b"5\n\n", b"5\nx-amz-trailer: x-amz-checksum-crc32\n\n"
+    )
     yield b"GET /k\nhost: fuzz-b.web.test\n\n"
     yield b"GET /photos/\nhost: fuzz-b.web.test\nrange: bytes=0-1\n\n"
     yield b"OPTIONS /fuzz-b/k\norigin: http://x\naccess-control-request-method: GET\n\n"
