@@ -4,6 +4,7 @@ BIN := .venv/bin
 DIR ?= data
 
 .PHONY: serve test check sbom bench bench-compare bench-growth bench-workers torture lock format clean
+.PHONY: serve test check bench bench-compare bench-growth bench-workers torture fuzz lock format clean
 
 serve: .venv/serve  ## install and run the gateway on its embedded default
 	$(BIN)/s3gw serve $(DIR)
@@ -35,6 +36,9 @@ bench-workers: .venv/dev  ## one worker process beside two, and no stale read on
 
 torture: .venv/dev  ## every gate of reliability at full length, a JSON line each: make torture ARGS="kill --scale 0.1"
 	$(BIN)/python -m tests.torture $(ARGS)
+
+fuzz: .venv/dev  ## 10^6 inputs for each of all parsers, 2 x 10^5 requests at a server: make fuzz ARGS="--seed 7"
+	$(BIN)/python -m tests.torture fuzz fuzz_wire $(ARGS)
 
 format: .venv/dev
 	$(BIN)/ruff format .

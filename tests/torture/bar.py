@@ -22,6 +22,8 @@ MODULES: tuple[str, ...] = (
     "gc_race",
     "clock",
     "model",
+    "fuzz",
+    "fuzz_wire",
 )
 """Modules of this package, one for each gate: its ``GATE``."""
 

@@ -74,6 +74,7 @@ class Campaign:
         self._seen: set[object] = set()
         self._violated: set[object] = set()
         self.report = Report(target.name)
+        self._patience = MOST_FINDINGS
         self._ticks = 0
         self._last = -1
 
@@ -87,7 +88,7 @@ class Campaign:
                 self._mutation.add(data)
             base = None
             settled = int(inputs * SETTLED)
-            while report.inputs < inputs and len(report.violations) < MOST_FINDINGS:
+            while report.inputs < inputs and self._patience > 0:
                 self._try(self._mutation.next())
                 if report.inputs & 1023 == 0:
                     self._progress(report.inputs)
@@ -113,6 +114,7 @@ class Campaign:
             return
         except Hang as error:
             self._violation(("hang", error.args), error, data)
+            self._patience = 0
             return
         if kind not in self._seen:
             self._seen.add(kind)
@@ -123,6 +125,7 @@ class Campaign:
         if kind in self._violated:
             return
         self._violated.add(kind)
+        self._patience -= 1
         places = traceback.extract_tb(error.__traceback__)[-3:]
         told = " < ".join(f"{Path(p.filename).name}:{p.lineno}" for p in reversed(places))
         self.report.violations.append(

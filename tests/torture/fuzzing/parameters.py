@@ -41,8 +41,13 @@ def span(data: bytes) -> str:
             found.content_range(size)
         kinds.append(str(found is None))
     for size in SIZES:
-        part = ranges.copied(copied, size)
+        try:
+            part = ranges.copied(copied, size)
+        except S3Error as error:
+            kinds.append(error.code)
+            continue
         must(part.length > 0 and part.start + part.length <= size, "beyond the source", part)
+        must((part.start, part.length) == _reference(copied, size), "another part", part)
     return " ".join(kinds)
 
 

@@ -115,13 +115,12 @@ def texts() -> Iterator[bytes]:
             yield _text(row, BUCKETS[number % 2], body)
     for target in listings():
         yield b"GET " + target.replace(b"/b", b"/fuzz-a", 1) + b"\n\n"
-    chunks = (
-        b"content-encoding: aws-chunked\nx-amz-decoded-content-length: 5\n\n5\r\nhello\r\n0\r\n\r\n"
-    )
-    yield b"PUT /fuzz-open/k\n" + chunks
-    yield b"PUT /fuzz-open/k\n" + chunks.replace(
-        b"5\n\n", b"5\nx-amz-trailer: x-amz-checksum-crc32\n\n"
-    )
+    for length in (b"5", b"5x", b"-1"):
+        said = b"content-encoding: aws-chunked\nx-amz-decoded-content-length: " + length
+        yield b"PUT /fuzz-open/k\n" + said + b"\n\n5\r\nhello\r\n0\r\n\r\n"
+        said += b"\nx-amz-trailer: x-amz-checksum-crc32"
+        checksum = b"x-amz-checksum-crc32:NhCmhg==\r\n\r\n"
+        yield b"PUT /fuzz-open/k\n" + said + b"\n\n5\r\nhello\r\n0\r\n" + checksum
     yield b"GET /k\nhost: fuzz-b.web.test\n\n"
     yield b"GET /photos/\nhost: fuzz-b.web.test\nrange: bytes=0-1\n\n"
     yield b"OPTIONS /fuzz-b/k\norigin: http://x\naccess-control-request-method: GET\n\n"
@@ -196,6 +195,9 @@ class Requests:
         at = self._count % 2000
         if at < len(self._resets):
             return self.signed(list(resets())[at])
+        if self._count <= len(self._plain):
+            text = self._plain[self._count - 1]
+            return self.unsigned(text) if b"/fuzz-open/" in text else self.signed(text)
         chance = self._random.random()
         if at == 1000:
             return self.signed(select())
