@@ -267,6 +267,17 @@ def punch(file: int, offset: int, length: int) -> bool:
     return True
 
 
+def is_hole(file: int, offset: int) -> bool:
+    """Nothing is stored there: reading gives zeros. Costs no more than reading a byte.
+
+    https://man7.org/linux/man-pages/man2/lseek.2.html (``SEEK_DATA``)
+    """
+    try:
+        return os.lseek(file, offset, os.SEEK_DATA) != offset
+    except OSError as error:
+        return error.errno == errno.ENXIO
+
+
 def lock_shared(file: int, offset: int, length: int) -> bool:
     """A read lock on a byte range, until ``file`` is closed. False when it is being freed."""
     return _lock(file, fcntl.F_RDLCK, offset, length)

@@ -55,6 +55,8 @@ class Reader(Outgoing):
         Without ``leaves`` nothing is hashed. Raises ``Damaged`` when the extents do not reach that
         far, or are not there any more.
         """
+        self.is_sparse = False
+        """A run begins with bytes that are on no disk: they were given back, or never were."""
         self._files: dict[int, int] = {}
         self._pool = pool
         self._leaves = leaves
@@ -79,6 +81,8 @@ class Reader(Outgoing):
             self._files[run.segment] = segments.open(run.segment)
         if not files.lock_shared(self._files[run.segment], run.offset, run.length):
             raise Damaged(f"{run} is being freed")
+        if files.is_hole(self._files[run.segment], run.offset):
+            self.is_sparse = True
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         """Raises ``Damaged`` when the disk cannot give what was written."""

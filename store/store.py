@@ -11,16 +11,16 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from store import commits, joining, listing, multipart, names, stats, uploads, versions
+from store import commits, joining, listing, multipart, names, stats, uploads
 from store.annotated import Annotated, CopyAnnotated
 from store.announcing import Announcing
 from store.buckets import Buckets
 from store.commits import ANYTHING
 from store.database import FILE
 from store.engine import Engine
-from store.errors import Damaged, NoSpace, NoSuchBucket, Unavailable
+from store.errors import NoSpace, NoSuchBucket, Unavailable
 from store.failpoints import hit
-from store.intact import intact
+from store.opening import Opening
 from store.reader import Outgoing, Reader
 from store.records import (
     Attributes,
@@ -28,9 +28,7 @@ from store.records import (
     Bucket,
     Entry,
     Expect,
-    Extent,
     Listed,
-    ObjectPart,
     Page,
     Part,
     Staged,
@@ -53,7 +51,7 @@ def wall_clock() -> int:
     return time.time_ns() // 1_000_000
 
 
-class Store(Buckets, Versioned, Announcing, Annotated):
+class Store(Buckets, Versioned, Opening, Announcing, Annotated):
     """One worker's door to the data directory, which ``store.prepare`` has made ready.
 
     Of the processes that store bytes at one time, each has a ``worker`` number of its own. One
@@ -103,13 +101,6 @@ class Store(Buckets, Versioned, Announcing, Annotated):
     def seq(self, bucket: Bucket, key: bytes) -> int | None:
         """That of ``entry``: another one after any change of the object."""
         return names.seq(self._db, bucket.id, key)
-
-    def parts(self, entry: Entry) -> Sequence[ObjectPart]:
-        """By number, if the object came from a multipart upload; else none. Raises as ``open``."""
-        found = names.parts(self._db, entry) if entry.parts_count else ()
-        if entry.parts_count and not found:
-            raise versions.gone(self._db, entry)
-        return found
 
     def list_entries(
         self,
@@ -224,30 +215,6 @@ class Store(Buckets, Versioned, Announcing, Annotated):
         encryption while it is locked; ``NoSuchEntry`` when it has changed since it was read.
         """
         return await self._engine.submit(commits.ChangeAttributes(entry, attributes, self._clock()))
-
-    def open(self, entry: Entry, start: int, length: int) -> bytes | Reader:
-        """The bytes ``[start, start + length)``: at once when inline, else a ``Reader``.
-
-        Raises ``Damaged`` when inline bytes are not there or not what their CID says,
-        ``NoSuchEntry`` when the entry was replaced or deleted since it was read, and they are gone.
-        """
-        if entry.body is not None:
-            data = names.inline_bytes(self._db, entry.body)
-            if data is None:
-                raise versions.gone(self._db, entry)
-            if not intact(entry.cid, data):
-                raise Damaged(f"body {entry.body} of {entry.key!r}")
-            return data if length >= len(data) else data[start : start + length]
-        assert entry.content is not None
-        extents = entry.extents or self._extents(entry)
-        return self._engine.reader(extents, start, length, (entry.content, entry.cid))
-
-    def _extents(self, entry: Entry) -> tuple[Extent, ...]:
-        assert entry.content is not None
-        extents = names.content_extents(self._db, entry.content)
-        if extents is None:
-            raise versions.gone(self._db, entry)
-        return extents
 
     # --- multipart uploads ---------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from gateway.encryption.object_keys import unwrapped
 from gateway.operation import Call
 from gateway.ranges import Span
 from keys.wrapping import WrappingKey
+from store.apply import ANNOTATIONS
 from store.records import Attributes, Entry, ObjectPart, Part
 from store.store import Outgoing
 
@@ -54,7 +55,9 @@ async def opened(
     record = entry.attributes.encryption
     if record is None:
         return call.store.open(entry, span.start, span.length)
-    key = await unwrapped(call, entry.bucket, record, customer)
+    # An annotation's key is bound to the bucket of its object.
+    bucket = call.bucket.id if entry.bucket == ANNOTATIONS else entry.bucket
+    key = await unwrapped(call, bucket, record, customer)
     found = call.store.parts(entry)
     if len(found) > QUICK_PARTS:
         first, rest, end = await asyncio.to_thread(_wanted, found, entry.size, span)

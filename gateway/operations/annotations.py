@@ -3,8 +3,6 @@
 from datetime import datetime
 from typing import Annotated
 
-from msgspec.structs import replace
-
 from gateway import checksums, conditions
 from gateway.auth.body import GuardedBody
 from gateway.conditions import moment
@@ -168,9 +166,7 @@ async def get_object_annotation(
     if found is None:
         raise NoSuchAnnotation(AnnotationName=ask.annotation_name)
     kept = found.attributes
-    # Its key is bound to the bucket of the object.
-    here = replace(found, bucket=entry.bucket)
-    body = await opened(call, here, Span(0, found.size), None)
+    body = await opened(call, found, Span(0, found.size), None)
     asked = (ask.checksum_mode or "").upper() == "ENABLED"
     return GetObjectAnnotationOutput(
         annotation_payload=body,

@@ -42,7 +42,7 @@ from gateway.replication.marking import marked
 from gateway.wire.shape import Header, Label, Payload, Query, Xml
 from store import cid, digests
 from store import errors as store_errors
-from store.records import Attributes, Entry, Expect
+from store.records import Attributes, Entry, Expect, Extent
 
 MAX_COPY_BYTES = 5 * 1024**3
 """More has to be copied by parts.
@@ -154,7 +154,7 @@ async def copy_object(call: Call, ask: CopyObjectInput) -> CopyObjectOutput:
                 _check_copied(annotations)
                 entry = await _sealed_anew(call, ask, source, key, owner, kept, expect)
         except store_errors.NoSuchEntry as error:
-            if readable(call, ask).seq == source.seq:
+            if _place(readable(call, ask)) == _place(source):
                 raise NoSuchKey(Key=ask.key) from error
             continue
         return CopyObjectOutput(
@@ -196,6 +196,11 @@ async def upload_part_copy(call: Call, ask: UploadPartCopyInput) -> UploadPartCo
         copy_part_result=result,
         **said(encryption, ask),
     )
+
+
+def _place(entry: Entry) -> tuple[int, tuple[Extent, ...]]:
+    """The same as long as nobody has changed or moved it."""
+    return entry.seq, entry.extents
 
 
 async def _source(

@@ -27,6 +27,7 @@ from storing import (
 
 from store.collector import Collector
 from store.database import every
+from store.errors import NoSuchEntry
 from store.settings import Settings
 
 MIB = 1 << 20
@@ -114,6 +115,40 @@ async def test_when_the_clock_is_set_back_a_grace_begins(store, bucket, clock):
     await store.collect()
 
     assert store.stats().trash_bytes == MIB
+
+
+async def test_what_is_opened_too_late_is_not_read_as_zeros(store, bucket, clock):
+    """A worker that is stopped for long between finding and opening it."""
+    entry = await put(store, bucket, b"k", noise(1, MIB))
+    await store.delete(bucket, [b"k"])
+
+    await store.collect(now=clock.now + DAY)
+
+    with pytest.raises(NoSuchEntry):
+        store.open(entry, 0, entry.size)
+    with pytest.raises(NoSuchEntry):
+        store.open(entry, MIB // 2, 1)
+
+
+async def test_what_is_opened_after_its_segment_is_gone_is_gone(store, bucket, clock):
+    entries = [await put(store, bucket, b"%d" % n, noise(n, MIB)) for n in range(5)]
+    await store.delete(bucket, [b"%d" % n for n in range(5)])
+    await store.ready()
+
+    await store.collect(now=clock.now + DAY)
+
+    for entry in entries:
+        with pytest.raises(NoSuchEntry):
+            store.open(entry, 0, entry.size)
+
+
+async def test_zeros_that_a_file_system_does_not_keep_are_read(
+    store, bucket, directory, monkeypatch
+):
+    entry = await put(store, bucket, b"k", bytes(MIB))
+    monkeypatch.setattr("store.files.is_hole", lambda file, offset: True)
+
+    assert await content(store, entry) == bytes(MIB)
 
 
 async def test_what_a_reader_holds_is_left_for_later(store, bucket, clock):

@@ -26,6 +26,7 @@ from store.chores import AGAIN_MILLISECONDS, DAY_MILLISECONDS, Chores
 from store.compaction import Compacted, candidates, compact
 from store.database import every
 from store.engine import Engine
+from store.errors import NoSuchEntry
 from store.prepare import prepare
 
 MIB = 1 << 20
@@ -114,6 +115,17 @@ async def test_what_was_found_before_the_move_is_there_for_the_grace(sparse):
         copied = await store.copy(held, store.bucket("bucket"), b"copy", owner="", attributes=PLAIN)
         await store.collect(now=clock.now + DAY)
         assert await content(store, copied) == WANTED[b"1"]
+
+
+async def test_what_was_moved_long_ago_is_not_read_where_it_was(sparse):
+    async with opened(sparse, clock=(clock := Clock())) as store:
+        held = store.entry(store.bucket("bucket"), b"1")
+
+        await asyncio.to_thread(run, sparse, clock=clock)
+        await store.collect(now=clock.now + DAY)
+
+        with pytest.raises(NoSuchEntry):
+            store.open(held, 0, held.size)
 
 
 async def test_what_is_deleted_meanwhile_is_not_moved(sparse, monkeypatch):
