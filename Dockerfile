@@ -1,5 +1,6 @@
 # docker build -t s3gw . && docker run -p 9000:9000 -v s3gw:/data s3gw
-# Works with a read-only root file system and under any --user that can write the volume.
+# Works with a read-only root file system and under any --user that can write the volume:
+# docker run --read-only --cap-drop ALL --security-opt no-new-privileges -p 9000:9000 -v s3gw:/data s3gw
 FROM python:3.11-slim AS build
 WORKDIR /src
 COPY requirements.lock ./

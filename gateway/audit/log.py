@@ -30,7 +30,7 @@ class AuditLog:
     def __init__(
         self, directory: Path, writer: str, *, wait: bool = False, roll_bytes: int = ROLL_BYTES
     ) -> None:
-        """Raises ``OSError``; also ``BlockingIOError`` when another process is this writer.
+        """Raises ``OSError``: ``BlockingIOError`` when another process is this writer.
 
         ``wait``: until that has finished.
         """
@@ -108,7 +108,14 @@ class AuditLog:
     def _taken(self, number: int) -> bool:
         """Whether this file is the one to write on; it is open then."""
         self._file = os.open(self._path(number), _FLAGS, 0o600)
-        fcntl.flock(self._file, self._wait)
+        try:
+            fcntl.flock(self._file, self._wait)
+        except BlockingIOError as error:
+            self.close()
+            path = str(self._path(number))
+            raise BlockingIOError(
+                error.errno, "another server writes this audit log", path
+            ) from error
         self._size = os.fstat(self._file).st_size
         if number != max(self._numbers()):
             return False

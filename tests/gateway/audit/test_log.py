@@ -86,7 +86,7 @@ def test_a_first_line_that_was_cut_short_breaks_no_chain(opened, tmp_path):
 def test_one_process_writes_for_a_writer(opened):
     log = opened()
 
-    with pytest.raises(BlockingIOError):
+    with pytest.raises(BlockingIOError, match="another server"):
         opened()
     log.close()
     opened()
