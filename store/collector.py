@@ -21,7 +21,7 @@ from store.committer import Committer
 from store.database import every
 from store.errors import StoreError
 from store.failpoints import hit
-from store.journal import Tail
+from store.journal import Tail, Unsynced
 from store.ledger import Ledger
 from store.lock import FileLock
 from store.multipart import DropUploads
@@ -112,7 +112,11 @@ class Collector:
     def sync_journal(self) -> None:
         """Bring the journal to disk and forget the batches of the outbox that it holds."""
         tail = self._committer.run(_CatchUp(self._ledger))
-        self._ledger.journal.sync(tail)
+        try:
+            self._ledger.journal.sync(tail)
+        except Unsynced:
+            self._committer.run(_Rewind(self._ledger))
+            raise
         self._committer.run(_Prune(tail.lsn))
 
     def _drop_uploads(self, db: apsw.Connection, now: int) -> None:
@@ -196,6 +200,14 @@ class _CatchUp(Commit[Tail]):
 
     def decide(self, transaction: Transaction) -> Tail:
         return self._ledger.caught_up()
+
+
+class _Rewind(Commit[None]):
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def decide(self, transaction: Transaction) -> None:
+        outbox.rewind(transaction.db, self._ledger.journal)
 
 
 class _Prune(Commit[None]):

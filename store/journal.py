@@ -8,6 +8,7 @@ The write lock's file says where the journal ends (``Tail``), so that each proce
 any other, and sees at once when one died between its commit and its record.
 """
 
+import errno
 import logging
 import os
 import struct
@@ -44,6 +45,10 @@ class Tail(Struct, frozen=True):
     """Last lsn of the last record."""
 
 
+class Unsynced(OSError):
+    """What a sync was to write may be lost, and the next one would not tell: see ``cut_from``."""
+
+
 class Record(Struct, frozen=True):
     """The changes of one commit, encoded; the first of them is number ``lsn``."""
 
@@ -78,7 +83,7 @@ class Journal:
 
     def set_tail(self, tail: Tail) -> None:
         packed = struct.pack(">QQQ", tail.file, tail.length, tail.lsn)
-        os.pwrite(self._lock_file, packed + struct.pack(">I", zlib.crc32(packed)), 0)
+        _write(self._lock_file, packed + struct.pack(">I", zlib.crc32(packed)), 0)
 
     def begin(self, after: int) -> Tail:
         """Make the first file of a journal of the changes after number ``after``."""
@@ -88,6 +93,7 @@ class Journal:
         """Write one record, changes ``lsn`` to ``last``, after ``tail``; returns the new tail.
 
         Raises ``OSError``; then the tail is still the old one and what was written does not count.
+        When it is ``Unsynced``, ``store.outbox.rewind`` must be called.
         """
         if tail.file == 0 or tail.length >= FILE_BYTES:
             tail = self._roll(tail, lsn)
@@ -107,7 +113,7 @@ class Journal:
         header += struct.pack(">I", zlib.crc32(header))
         file = os.open(self._path(lsn), _FLAGS | os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
         try:
-            os.pwrite(file, header, 0)
+            _write(file, header, 0)
             os.fsync(file)
         finally:
             os.close(file)
@@ -115,13 +121,33 @@ class Journal:
         return Tail(lsn, len(header), tail.lsn)
 
     def sync(self, tail: Tail) -> None:
-        """Bring all up to ``tail`` to disk. Needs no lock: earlier files were synced when full."""
+        """Bring all up to ``tail`` to disk. Needs no lock: earlier files were synced when full.
+
+        Raises ``Unsynced``; then ``store.outbox.rewind`` must be called.
+        """
         if tail.file:
             file = os.open(self._path(tail.file), _FLAGS | os.O_RDWR)
             try:
                 os.fdatasync(file)
+            except OSError as error:
+                raise Unsynced(error.errno, error.strerror) from error
             finally:
                 os.close(file)
+
+    def cut_from(self, tail: Tail, lsn: int) -> Tail:
+        """Take the records from change ``lsn`` on off the last file; returns the new tail."""
+        if not tail.file:
+            return tail
+        kept, end = None, _HEADER.size
+        for record, record_end in self.scan(tail.file):
+            if record.lsn >= lsn:
+                break
+            kept, end = record, record_end
+        os.truncate(self._path(tail.file), end)
+        last = kept.lsn + len(decode(kept.payload)) - 1 if kept else tail.file - 1
+        tail = Tail(tail.file, end, last)
+        self.set_tail(tail)
+        return tail
 
     def _open(self, name: int) -> None:
         if self._name != name or self._file < 0:
@@ -230,4 +256,7 @@ def _sync_directory(path: Path) -> None:
 def _write(file: int, data: bytes, offset: int) -> None:
     written = 0
     while written < len(data):
-        written += os.pwrite(file, data[written:] if written else data, offset + written)
+        step = os.pwrite(file, data[written:] if written else data, offset + written)
+        if step == 0:
+            raise OSError(errno.EIO, "nothing was written")
+        written += step

@@ -95,7 +95,7 @@ class Ledger:
         try:
             tail = self.journal.tail()
             if tail.lsn == first - 1:
-                self.journal.append(tail, first, last, record)
+                outbox.append(self.db, self.journal, tail, first, last, record)
             else:
                 outbox.top_up(self.db, self.journal, tail)
         except (OSError, JournalMismatch, apsw.Error):

@@ -13,12 +13,35 @@ import msgspec
 from store.changes import Change, Inline, PutEntry, decode, encode
 from store.database import every, one
 from store.errors import Damaged, JournalMismatch
-from store.journal import Journal, Tail
+from store.journal import Journal, Tail, Unsynced
 
 
 def add(db: apsw.Connection, lsn: int, record: bytes) -> None:
     """``record``: the changes from number ``lsn`` on, without inline bytes."""
     db.execute("INSERT INTO change (lsn, record) VALUES (?, ?)", (lsn, record))
+
+
+def append(
+    db: apsw.Connection, journal: Journal, tail: Tail, lsn: int, last: int, payload: bytes
+) -> Tail:
+    """As ``Journal.append``; what its sync of a full file may have lost is written again later."""
+    try:
+        return journal.append(tail, lsn, last, payload)
+    except Unsynced:
+        rewind(db, journal)
+        raise
+
+
+def rewind(db: apsw.Connection, journal: Journal) -> None:
+    """Take off the journal what the outbox has, after a sync that failed; the write lock is held.
+
+    The kernel says once that it lost pages, and then calls them clean: only what is written again
+    comes to the disk (https://wiki.postgresql.org/wiki/Fsync_Errors). ``top_up`` does that.
+    Raises ``JournalMismatch``, ``OSError``.
+    """
+    ((first,),) = every(db, "SELECT min(lsn) FROM change")
+    if first is not None:
+        journal.cut_from(journal.tail(), first)
 
 
 def top_up(db: apsw.Connection, journal: Journal, tail: Tail) -> Tail:
@@ -27,7 +50,7 @@ def top_up(db: apsw.Connection, journal: Journal, tail: Tail) -> Tail:
     Raises ``JournalMismatch`` when the outbox does not reach back far enough, ``OSError``.
     """
     for lsn, last, payload in batches(db, tail.lsn):
-        tail = journal.append(tail, lsn, last, payload)
+        tail = append(db, journal, tail, lsn, last, payload)
     reached = last_lsn(db)
     if tail.lsn != reached:
         raise JournalMismatch(f"the journal ends at {tail.lsn}, the database at {reached}")

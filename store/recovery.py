@@ -14,7 +14,7 @@ from store import changes, outbox
 from store.apply import apply
 from store.errors import JournalMismatch
 from store.failpoints import hit
-from store.journal import Journal, Record, Tail
+from store.journal import Journal, Record, Tail, Unsynced
 
 log = logging.getLogger("s3gw.store")
 
@@ -48,7 +48,11 @@ def recover(db: apsw.Connection, journal: Journal) -> None:
 
 
 def _settle(db: apsw.Connection, journal: Journal, tail: Tail) -> None:
-    journal.sync(tail)
+    try:
+        journal.sync(tail)
+    except Unsynced:
+        outbox.rewind(db, journal)
+        raise
     db.execute("BEGIN IMMEDIATE")
     outbox.prune(db, tail.lsn)
     db.execute("COMMIT")

@@ -17,7 +17,7 @@ from store import base, database, files, outbox
 from store.base import Base, Progress
 from store.errors import Damaged, JournalMismatch
 from store.failpoints import hit
-from store.journal import Journal
+from store.journal import Journal, Unsynced
 from store.lock import FileLock, write_lock
 from store.pace import Pace
 from store.proof import Expected
@@ -100,7 +100,12 @@ def sync_journal(directory: Path, store: uuid.UUID, lsn: int) -> None:
             tail = journal.tail()
         if tail.lsn < lsn:
             raise JournalMismatch(f"the journal ends at {tail.lsn}, the database at {lsn}")
-        journal.sync(tail)
+        try:
+            journal.sync(tail)
+        except Unsynced:
+            with lock.held(), closing(database.open_reader(directory / database.FILE)) as db:
+                outbox.rewind(db, journal)
+            raise
     finally:
         lock.close()
 

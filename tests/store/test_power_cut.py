@@ -4,6 +4,8 @@ A disk is modelled that keeps what was synced and, if it likes, any part of the 
 (``crash.power``). The last tests leave out one sync each and must find that something is lost.
 """
 
+import asyncio
+import errno
 import random
 from pathlib import Path
 
@@ -14,10 +16,11 @@ from crash.plan import BUCKET, MIXED, SETTINGS, History, plan, run
 from crash.power import Platter, under
 from storing import make_bucket, opened
 
-from store import files
+from store import files, fsck, journal
 from store.journal import Journal
 from store.prepare import prepare
 from store.store import Store
+from store.trimming import trim
 
 STEPS = 12
 CUTS = 12
@@ -88,6 +91,109 @@ async def test_nothing_is_lost_when_the_power_fails_again_during_the_start(tmp_p
 
     assert len(again) > 10
     assert await lost(again) == []
+
+
+# --- syncs that fail ---------------------------------------------------------------------------
+
+
+class Failing(Platter):
+    """Forgets what one sync of the journal was to write."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
+        self._journal = directory / "journal"
+        self._syncs_journal = False
+        self.fails = False
+
+    def synced(self, inode: int, call: str = "fdatasync") -> None:
+        self._syncs_journal = inode in [each.stat().st_ino for each in self._journal.iterdir()]
+        super().synced(inode, call)
+
+    def admits(self, call: str, size: int = 0) -> int:
+        if self.fails and self._syncs_journal and call == "fdatasync":
+            self.fails = False
+            raise OSError(errno.EIO, "bad disk")
+        return size
+
+
+async def served(directory: Path, platter: Failing, history: History) -> None:
+    """Run a plan to its end; then the journal is synced, in vain, and once more."""
+    prepared = prepare(directory, SETTINGS)
+    store = Store(directory, SETTINGS)
+    await store.start()
+    await run(store, history.plan, history.acks.append)
+    collector = store._engine.collector
+    platter.fails = True
+    with pytest.raises(OSError, match="bad disk"):
+        await asyncio.to_thread(collector.sync_journal)
+    await asyncio.to_thread(collector.sync_journal)
+    await store.close()
+    prepared.close()
+
+
+async def test_a_journal_that_could_not_be_synced_is_written_again(tmp_path):
+    directory, target = tmp_path / "data", tmp_path / "cut"
+    async with opened(directory, SETTINGS) as store:
+        await make_bucket(store, BUCKET)
+    platter, history = Failing(directory), History(plan(1, STEPS, MIXED))
+    with under(platter):
+        await served(directory, platter, history)
+    platter.cut(target, None)
+    assert list(fsck.check(target)) == []
+    assert await violations(target, history) == []
+
+
+async def test_a_journal_that_trimming_could_not_sync_is_written_again(tmp_path):
+    directory, target = tmp_path / "data", tmp_path / "cut"
+    async with opened(directory, SETTINGS) as store:
+        await make_bucket(store, BUCKET)
+    platter, history = Failing(directory), History(plan(1, STEPS, MIXED))
+    with under(platter):
+        async with opened(directory, SETTINGS) as store:
+            await run(store, history.plan, history.acks.append)
+            platter.fails = True
+            with pytest.raises(OSError, match="bad disk"):
+                trim(directory)
+            await asyncio.to_thread(store._engine.collector.sync_journal)
+    platter.cut(target, None)
+    assert list(fsck.check(target)) == []
+    assert await violations(target, history) == []
+
+
+async def test_a_journal_file_that_could_not_be_synced_when_full_is_written_again(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(journal, "FILE_BYTES", 64 << 10)
+    directory, target = tmp_path / "data", tmp_path / "cut"
+    async with opened(directory, SETTINGS) as store:
+        await make_bucket(store, BUCKET)
+    platter, history = Failing(directory), History(plan(1, 3 * STEPS, MIXED))
+    with under(platter):
+        async with opened(directory, SETTINGS) as store:
+            platter.fails = True
+            await run(store, history.plan, history.acks.append)
+            assert not platter.fails
+            await asyncio.to_thread(store._engine.collector.sync_journal)
+    platter.cut(target, None)
+    assert list(fsck.check(target)) == []
+    assert await violations(target, history) == []
+
+
+async def test_a_journal_that_could_not_be_synced_before_is_written_again_at_the_start(tmp_path):
+    directory, target = tmp_path / "data", tmp_path / "cut"
+    async with opened(directory, SETTINGS) as store:
+        await make_bucket(store, BUCKET)
+    platter, history = Failing(directory), History(plan(1, STEPS, MIXED))
+    with under(platter):
+        async with opened(directory, SETTINGS) as store:
+            await run(store, history.plan, history.acks.append)
+        platter.fails = True
+        with pytest.raises(OSError, match="bad disk"):
+            prepare(directory, SETTINGS)
+        prepare(directory, SETTINGS).close()
+    platter.cut(target, None)
+    assert list(fsck.check(target)) == []
+    assert await violations(target, history) == []
 
 
 # --- and the test can fail ---------------------------------------------------------------------

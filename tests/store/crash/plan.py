@@ -128,11 +128,17 @@ async def run(
 
 async def _lane(store, bucket, lane: int, steps: list[Step], ack, first: int) -> None:
     for number, step in enumerate(steps[first:], start=first):
-        await _VERB[step.verb](store, bucket, step, partial(_tell, ack, lane, number))
+        await do(store, bucket, step, partial(ack_part, ack, lane, number))
         ack((lane, number, ()))
 
 
-def _tell(ack, lane: int, number: int, *what: str) -> None:
+async def do(store: Store, bucket: Bucket, step: Step, tell: Callable[..., None]) -> None:
+    """``tell`` is called with what is acknowledged on the way. Raises what the store does."""
+    await _VERB[step.verb](store, bucket, step, tell)
+
+
+def ack_part(ack: Callable[[Ack], None], lane: int, number: int, *what: str) -> None:
+    """Of a step that is under way."""
     ack((lane, number, what))
 
 

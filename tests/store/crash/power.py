@@ -4,8 +4,13 @@ Everything is written to the real files, so whoever reads sees it, as from the p
 them the platter keeps what has been synced: the bytes of files by fsync of the file, names by fsync
 of the directory. Nothing else counts as being on the disk; a real one may have more of it, so a cut
 can also leave any part of the rest, sector by sector.
+
+It may also fail (``Platter.admits``), and then forgets as the kernel does: pages that a sync could
+not write are never written, though they can be read, and the next sync succeeds.
 """
 
+import ctypes
+import errno
 import os
 import random
 import stat
@@ -31,6 +36,10 @@ class _File:
 
     def sync(self) -> None:
         self.synced, self.pending = self.after(self.pending), []
+
+    def lose(self) -> None:
+        """https://wiki.postgresql.org/wiki/Fsync_Errors"""
+        self.pending = [change for change in self.pending if change[1] is None]
 
     def after(self, changes: list[tuple[int, bytes | None, int]]) -> bytearray:
         made = bytearray(self.synced)
@@ -62,6 +71,13 @@ class Platter:
                 file = _File(path.read_bytes())
                 self._live[path.stat().st_ino] = file
                 self._names[str(path)] = file
+
+    def admits(self, call: str, size: int = 0) -> int:
+        """How many of ``size`` bytes a call of the kernel writes. Raises ``OSError``.
+
+        ``call`` is its name. The size of an open is 1 when it makes a file.
+        """
+        return size
 
     # --- what is left ------------------------------------------------------------------------
 
@@ -110,7 +126,7 @@ class Platter:
         with self._lock:
             was_there = os.path.exists(path)
             yield
-            if str(path).startswith(str(self._root)) and os.path.isfile(path) and not was_there:
+            if self.has(path) and os.path.isfile(path) and not was_there:
                 self._live[os.stat(path).st_ino] = _File()
 
     @contextmanager
@@ -121,14 +137,22 @@ class Platter:
             if inode in self._live:
                 self._live[inode].pending.append(change)
 
-    def synced(self, inode: int) -> None:
+    def has(self, path: object) -> bool:
+        return str(path).startswith(str(self._root))
+
+    def synced(self, inode: int, call: str = "fdatasync") -> None:
         if inode in self._live:
             self.before_sync()
             with self._lock:
+                try:
+                    self.admits(call)
+                except OSError:
+                    self._live[inode].lose()
+                    raise
                 self._live[inode].sync()
 
     def directory_synced(self, directory: str) -> None:
-        if str(directory).startswith(str(self._root)):
+        if self.has(directory):
             self.before_sync()
             with self._lock:
                 self._names = self._renamed(self._names, str(directory))
@@ -176,6 +200,7 @@ def under(platter: Platter) -> Iterator[None]:
                 return real_punch(file, offset, length)
 
         patch.setattr(files, "punch", punch)
+        patch.setattr(files, "_libc", _Libc(platter, files._libc))
         try:
             yield
         finally:
@@ -187,11 +212,13 @@ def _inode(file: int) -> int:
 
 
 def _watch_os(platter: Platter, patch: pytest.MonkeyPatch) -> None:
-    names = ("open", "pwrite", "pwritev", "ftruncate", "truncate")
+    names = ("open", "pwrite", "pwritev", "ftruncate", "truncate", "unlink", "rename")
     real = {name: getattr(os, name) for name in names}
 
     def open_(path, flags, mode=0o777, *, dir_fd=None):
         with platter.opening(path):
+            if platter.has(path):
+                platter.admits("open", int(bool(flags & os.O_CREAT) and not os.path.exists(path)))
             file = real["open"](path, flags, mode, dir_fd=dir_fd)
         if flags & os.O_TRUNC:
             with platter.changing(_inode(file), 0, None, 0):
@@ -199,32 +226,48 @@ def _watch_os(platter: Platter, patch: pytest.MonkeyPatch) -> None:
         return file
 
     def pwrite(file, data, offset):
-        with memoryview(data) as view, platter.changing(_inode(file), offset, bytes(view), 0):
-            written = real["pwrite"](file, data, offset)
-            assert written == len(view)
+        with memoryview(data) as view:
+            part = view[: platter.admits("pwrite", len(view))]
+            with platter.changing(_inode(file), offset, bytes(part), 0):
+                written = real["pwrite"](file, part, offset)
+                assert written == len(part)
         return written
 
     def pwritev(file, buffers, offset, flags):
         (data,) = buffers
-        with platter.changing(_inode(file), offset, bytes(data), 0):
-            written = real["pwritev"](file, buffers, offset, flags)
-            assert written == len(data)
+        part = data[: platter.admits("pwritev", len(data))]
+        with platter.changing(_inode(file), offset, bytes(part), 0):
+            written = real["pwritev"](file, [part], offset, flags)
+            assert written == len(part)
         return written
 
     def ftruncate(file, size):
+        platter.admits("ftruncate")
         with platter.changing(_inode(file), size, None, 0):
             real["ftruncate"](file, size)
 
     def truncate(path, size):
+        platter.admits("ftruncate")
         with platter.changing(os.stat(path).st_ino, size, None, 0):
             real["truncate"](path, size)
 
-    def sync(file):
+    def unlink(path, **more):
+        if platter.has(path):
+            platter.admits("unlink")
+        real["unlink"](path, **more)
+
+    def rename(source, target, **more):
+        if platter.has(source):
+            platter.admits("rename")
+        real["rename"](source, target, **more)
+
+    def sync(file, call):
         status = os.fstat(file)
         if stat.S_ISDIR(status.st_mode):
+            platter.admits(call)
             platter.directory_synced(os.readlink(f"/proc/self/fd/{file}"))
         else:
-            platter.synced(status.st_ino)
+            platter.synced(status.st_ino, call)
 
     for name, seen in (
         ("open", open_),
@@ -232,10 +275,42 @@ def _watch_os(platter: Platter, patch: pytest.MonkeyPatch) -> None:
         ("pwritev", pwritev),
         ("ftruncate", ftruncate),
         ("truncate", truncate),
-        ("fsync", sync),
-        ("fdatasync", sync),
+        ("unlink", unlink),
+        ("rename", rename),
+        ("fsync", lambda file: sync(file, "fsync")),
+        ("fdatasync", lambda file: sync(file, "fdatasync")),
     ):
         patch.setattr(os, name, seen)
+
+
+class _Libc:
+    """The C library, as far as ``store.files`` calls it."""
+
+    def __init__(self, platter: Platter, real: ctypes.CDLL) -> None:
+        self._platter = platter
+        self._real = real
+
+    def fallocate(self, file, mode, offset, length):
+        try:
+            self._platter.admits("fallocate")
+        except OSError as error:
+            ctypes.set_errno(error.errno)
+            return -1
+        return self._real.fallocate(file, mode, offset, length)
+
+    def sync_file_range(self, *arguments):
+        return self._real.sync_file_range(*arguments)
+
+
+def _ask(platter: Platter, call: str, size: int = 0, refusal: type[apsw.Error] = apsw.IOError):
+    """In the words of SQLite's own layer for Unix: https://sqlite.org/src/file/src/os_unix.c"""
+    try:
+        platter.admits(call, size)
+    except OSError as error:
+        if error.errno == errno.ENOSPC and call == "pwrite":
+            raise apsw.FullError(str(error)) from error
+        if error.errno != errno.EINTR:  # it tries again
+            raise refusal(str(error)) from error
 
 
 class _Vfs(apsw.VFS):
@@ -250,9 +325,12 @@ class _Vfs(apsw.VFS):
         if path is None:
             return _VfsFile(self._platter, None, name, flags)
         with self._platter.opening(path):
+            made = flags[0] & apsw.SQLITE_OPEN_CREATE and not os.path.exists(path)
+            _ask(self._platter, "open", int(bool(made)), apsw.CantOpenError)
             return _VfsFile(self._platter, path, name, flags)
 
     def xDelete(self, name, sync_directory):
+        _ask(self._platter, "unlink")
         super().xDelete(name, sync_directory)
         if sync_directory:
             self._platter.directory_synced(str(Path(name).parent))
@@ -268,15 +346,20 @@ class _VfsFile(apsw.VFSFile):
         self._is_new_log = bool(flags[0] & (apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL))
 
     def xWrite(self, data, offset):
+        _ask(self._platter, "pwrite", len(data))
         with self._platter.changing(self._inode, offset, bytes(data), 0):
             super().xWrite(data, offset)
 
     def xTruncate(self, size):
+        _ask(self._platter, "ftruncate")
         with self._platter.changing(self._inode, size, None, 0):
             super().xTruncate(size)
 
     def xSync(self, flags):
-        self._platter.synced(self._inode)
+        try:
+            self._platter.synced(self._inode)
+        except OSError as error:
+            raise apsw.IOError(str(error)) from error
         if self._is_new_log:
             self._platter.directory_synced(str(Path(self._path).parent))
             self._is_new_log = False
