@@ -21,7 +21,9 @@ ENTRY_COLUMNS = (
     "bucket, key, seq, size, cid, etag, modified, owner, attributes, parts_count, version, body,"
     " content"
 )
-_ENTRY = f"SELECT {ENTRY_COLUMNS} FROM entry WHERE bucket = ? AND key = ?"
+CHECKED_COLUMNS = f"{ENTRY_COLUMNS}, traits, parts, made, crc"
+"""With all that ``sound`` needs."""
+_ENTRY = f"SELECT {CHECKED_COLUMNS} FROM entry WHERE bucket = ? AND key = ?"
 
 decode_attributes = msgspec.msgpack.Decoder(Attributes).decode
 _decode_parts = msgspec.msgpack.Decoder(tuple[ObjectPart, ...]).decode
@@ -75,10 +77,14 @@ def all_buckets(db: apsw.Connection) -> list[Bucket]:
 
 
 def entry(db: apsw.Connection, bucket: int, key: bytes) -> Entry | None:
-    """The current version of ``key``, with its extents. Raises ``Damaged``: it has no content."""
+    """The current version of ``key``, with its extents.
+
+    Raises ``Damaged``: the row is not as it was written, or has no content.
+    """
     # Two point reads: as a join, one read of a small object takes three times as long.
     before = None
-    while row := one(db, _ENTRY, (bucket, key)):
+    while found := one(db, _ENTRY, (bucket, key)):
+        row = sound(found)
         if row[-1] is None:
             return entry_of(row)
         extents = content_extents(db, row[-1])
@@ -86,6 +92,16 @@ def entry(db: apsw.Connection, bucket: int, key: bytes) -> Entry | None:
             return entry_of(row, extents)
         before = other(row, before)
     return None
+
+
+def sound(found: Row) -> Row:
+    """The ``ENTRY_COLUMNS`` of ``CHECKED_COLUMNS``. Raises ``Damaged``: a bit of them flipped."""
+    *row, traits, parts, made, crc = found
+    *_, attributes, count, version, body, content = row
+    values = (*row[:8], traits, attributes, count, body, content, parts, made, version)
+    if version_rows.crc(values) != crc:
+        raise Damaged(f"the row of {row[1]!r}")
+    return tuple(row)
 
 
 def other(row: Row, before: Row | None) -> Row:

@@ -8,16 +8,19 @@ import apsw
 from store import version_id, version_rows
 from store.database import Row, one
 from store.errors import Damaged, NoSuchEntry, StoreError
-from store.names import ENTRY_COLUMNS, content_extents, entry_of, other
+from store.names import CHECKED_COLUMNS, content_extents, entry_of, other, sound
 from store.records import DeleteMarker, Entry
 
-_HERE = f"SELECT {ENTRY_COLUMNS} FROM {{}} WHERE bucket = :bucket AND key = :key AND "
+_HERE = f"SELECT {CHECKED_COLUMNS} FROM {{}} WHERE bucket = :bucket AND key = :key AND "
 _CURRENT, _EARLIER = _HERE.format("entry"), _HERE.format("version")
 _NEWEST = f"{_EARLIER} TRUE ORDER BY made DESC LIMIT 1"
 
 
 def version(db: apsw.Connection, bucket: int, key: bytes, id: str) -> Entry | DeleteMarker | None:
-    """The version ``id`` of ``key``, current or not; an entry has its extents."""
+    """The version ``id`` of ``key``, current or not; an entry has its extents.
+
+    Raises ``Damaged``: the row is not as it was written, or has no content.
+    """
     number = version_id.decode(id)
     if number is None:
         return None
@@ -26,7 +29,8 @@ def version(db: apsw.Connection, bucket: int, key: bytes, id: str) -> Entry | De
     statement = f"{_CURRENT} version = :number UNION ALL {earlier}"
     bindings = {"bucket": bucket, "key": key, "number": number}
     before = None
-    while row := one(db, statement, bindings):
+    while found := one(db, statement, bindings):
+        row = sound(found)
         if row[-1] is None:
             return version_of(row)
         extents = content_extents(db, row[-1])
@@ -39,7 +43,7 @@ def version(db: apsw.Connection, bucket: int, key: bytes, id: str) -> Entry | De
 def marker(db: apsw.Connection, bucket: int, key: bytes) -> DeleteMarker | None:
     """The newest version of a key without current object: a delete marker, or there is none."""
     row = one(db, _NEWEST, {"bucket": bucket, "key": key})
-    found = version_of(row) if row else None
+    found = version_of(sound(row)) if row else None
     return found if isinstance(found, DeleteMarker) else None
 
 
