@@ -262,7 +262,8 @@ async def _made(
         now=now,
         request_id=trace.request_id,
         request=request,
-        found=entry if request.method in _READS else None,
+        # Of what is read, the object that was judged; nobody else may read another in its place.
+        found=entry if request.method in _READS or operation.needs is access.Needs.GET else None,
     )
     if bucket is not None and bucket_cors.CONFIG in bucket.config and not extra:
         extra.append(cors.VARY)  # a shared cache must not give this to a browser

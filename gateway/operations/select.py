@@ -8,13 +8,14 @@ from typing import Annotated
 from gateway.encryption.customer import customer_key
 from gateway.encryption.object_keys import readable
 from gateway.encryption.opening import opened
-from gateway.errors import S3NotImplemented
+from gateway.errors import S3NotImplemented, SlowDown
 from gateway.operation import Call
 from gateway.operations.named_version import current
 from gateway.operations.query import SelectObjectContentInput, job, scanned
 from gateway.select.job import PARQUET
 from gateway.select.running import start
 from gateway.wire.shape import Payload, Shape
+from store.errors import NoSuchEntry
 
 
 class SelectObjectContentOutput(Shape):
@@ -28,9 +29,10 @@ async def select_object_content(
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_SelectObjectContent.html
 
-    Raises ``NoSuchKey``, as ``readable`` and ``opened``, ``SlowDown`` (too many queries at a time),
-    ``S3NotImplemented`` (queries are switched off), and one of ``SELECT_ERRORS`` for what is wrong
-    before the first row; what goes wrong later ends the stream with an error.
+    Raises ``NoSuchKey``, as ``readable`` and ``opened``, ``SlowDown`` (too many queries at a time,
+    or the object was replaced just now), ``S3NotImplemented`` (queries are switched off), and one
+    of ``SELECT_ERRORS`` for what is wrong before the first row; what goes wrong later ends the
+    stream with an error.
     """
     most = call.config.select_processes
     if not most:
@@ -39,7 +41,10 @@ async def select_object_content(
     entry = current(call, ask.key)
     readable(call, entry, ask)
     span, begin, until = scanned(ask, entry.size)
-    content = await opened(call, entry, span, customer_key(call, ask))
+    try:
+        content = await opened(call, entry, span, customer_key(call, ask))
+    except NoSuchEntry as error:
+        raise SlowDown from error
     wanted = replace(wanted, start=begin, until=until)
     spool = None
     if wanted.source == PARQUET:  # read here and there, not from its begin to its end

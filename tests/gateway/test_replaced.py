@@ -86,6 +86,25 @@ def test_rights_are_judged_anew(s3, anonymous, bucket, meanwhile):
     assert refused.value.response["Error"]["Code"] == "AccessDenied"
 
 
+def test_a_query_reads_what_its_rights_were_judged_by(gateway, s3, bucket, meanwhile):
+    s3.put_object(Bucket=bucket, Key="k", Body=b"old\n", ACL="public-read")
+    meanwhile("k", put_anew("k", b"secret\n"))
+    once = ClientConfig(retries={"total_max_attempts": 1})
+    stranger = gateway.client(gateway.stranger, config=once)
+
+    with pytest.raises(ClientError) as refused:
+        stranger.select_object_content(
+            Bucket=bucket,
+            Key="k",
+            Expression="SELECT * FROM s3object",
+            ExpressionType="SQL",
+            InputSerialization={"CSV": {}},
+            OutputSerialization={"CSV": {}},
+        )
+
+    assert refused.value.response["Error"]["Code"] == "SlowDown"
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_what_is_replaced_while_it_is_copied_is_not_missing(s3, bucket, meanwhile, size):
     s3.put_object(Bucket=bucket, Key="k", Body=b"o" * size)
