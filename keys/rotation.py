@@ -40,8 +40,8 @@ def rotate(
     """Make a new master key and seal everything under it. May be killed at any point and repeated.
 
     ``database``: autocommit, current schema. ``now``: milliseconds since the epoch. ``reached`` is
-    told of each step (K1 to K5). Raises ``MasterKeyRefused``, ``SealBroken``, ``OSError``; then
-    nothing is changed.
+    told of each step (K1 to K5). Raises ``MasterKeyRefused``, ``SealBroken``: then
+    nothing is changed; ``OSError``: then it is not, or ends when the table is opened next.
     """
     if masters.path.is_symlink():
         raise MasterKeyRefused(f"{masters.path} is a symbolic link: whoever made it rotates it")

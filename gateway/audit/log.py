@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from threading import Thread
 
 from gateway.audit.chain import FIRST, place, read
 from gateway.audit.chain import link as linked
@@ -93,7 +94,7 @@ class AuditLog:
         self._last = digest
         self._size += len(line)
         if self._size >= self._roll_bytes:
-            self.syncing()()
+            Thread(target=_synced, args=(self.syncing(),)).start()  # a disk may take its time
             self.close()
 
     def _open(self) -> None:
@@ -150,6 +151,13 @@ def _tail(file: int) -> tuple[str | None, bool]:
     *whole, rest = os.pread(file, _TAIL_BYTES, max(0, size - _TAIL_BYTES)).split(b"\n")
     known = read(whole[-1]) if whole else None
     return known.hash if known else None, not rest
+
+
+def _synced(sync: Callable[[], None]) -> None:
+    try:
+        sync()
+    except OSError:
+        log.exception("a file of the audit log may not be on disk")
 
 
 def _sync_directory(path: Path) -> None:

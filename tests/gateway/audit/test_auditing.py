@@ -88,6 +88,18 @@ def test_a_request_has_a_line_with_who_what_and_what_came_of_it(gateway, s3, tol
     assert len({each["request_id"] for each in (put, *read)}) == 3
 
 
+def test_both_lanes_tell_the_same(gateway, s3, told):
+    """What is large goes the general lane."""
+    for key, size in (("small", 100), ("large", 3 << 20)):
+        s3.put_object(Bucket="audited", Key=key, Body=bytes(size))
+        s3.get_object(Bucket="audited", Key=key)["Body"].read()
+    told_of = _picked(told(), "action", "key", "status", "bytes_out", "reason")
+
+    assert told_of[1] == ("GetObject", "small", 200, 100, "owner")
+    assert told_of[3] == ("GetObject", "large", 200, 3 << 20, "owner")
+    assert [each[0] for each in told_of] == ["PutObject", "GetObject"] * 2
+
+
 def test_who_is_refused_is_told_with_the_reason(gateway, s3, told):
     s3.put_object(Bucket="audited", Key="mine", Body=b"")
     stranger, forger = (
