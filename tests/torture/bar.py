@@ -24,6 +24,7 @@ MODULES: tuple[str, ...] = (
     "model",
     "fuzz",
     "fuzz_wire",
+    "upgrade",
 )
 """Modules of this package, one for each gate: its ``GATE``."""
 

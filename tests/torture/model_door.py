@@ -24,6 +24,8 @@ from tests.torture.model_world import NOBODY
 
 REGION = "us-east-1"
 HOST = "localhost"
+SETTINGS = Settings(durability="none", collect_seconds=1e6, journal_bytes=1 << 40)
+"""Nothing happens by itself."""
 USERS = ("A", "B")
 ANONYMOUS = "65a011a29cdf8ec533ec3d1ccaae921c"
 """What AWS shows as the owner of what nobody in particular wrote."""
@@ -82,12 +84,15 @@ class Door:
     """A gateway on a directory, with two users and nobody; the clock is the caller's."""
 
     def __init__(
-        self, directory: Path, users: dict[str, AccessKey] | None = None, **rows: Any
+        self,
+        directory: Path,
+        users: dict[str, AccessKey] | None = None,
+        settings: Settings = SETTINGS,
+        **rows: Any,
     ) -> None:
         """``rows``: of Config."""
         self.directory = directory
         self.clock = Clock()
-        settings = Settings(durability="none", collect_seconds=1e6, journal_bytes=1 << 40)
         config = Config(
             data_dir=directory,
             default_bucket_acl="private",
