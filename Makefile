@@ -3,8 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 DIR ?= data
 
-.PHONY: serve test check sbom bench bench-compare bench-growth bench-workers torture lock format clean
-.PHONY: serve test check bench bench-compare bench-growth bench-workers torture fuzz lock format clean
+.PHONY: serve test check sbom bench bench-compare bench-growth bench-workers torture fuzz lock format clean
 
 serve: .venv/serve  ## install and run the gateway on its embedded default
 	$(BIN)/s3gw serve $(DIR)

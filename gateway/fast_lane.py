@@ -47,6 +47,7 @@ SEAM = (
     "_pause_reading_for_buffer",
     "_paused",
     "_process_keepalive",
+    "_task_handler",
     "_upgraded",
     "_waiter",
 )
@@ -129,6 +130,9 @@ class FastLane(web.RequestHandler):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._be_patient()
+        if self._task_handler is not None and self._current_request is None:
+            # It may be about to begin with a request, for which aiohttp has nothing left.
+            self._task_handler.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:

@@ -94,6 +94,8 @@ def parse_scope(credential: str, refuse: Refuse) -> Scope:
         raise refuse(f'incorrect terminal "{terminator}". This endpoint uses "aws4_request".')
     if not region:
         raise refuse("a non-empty region must be provided in the credential.")
+    if not region.isascii():
+        raise refuse("the region must be in ASCII.")
     return Scope(key_id, day, region, f"{day}/{region}/s3/aws4_request")
 
 

@@ -1,11 +1,13 @@
 """Both lanes give the same bytes, in the same order, whatever is sent and however it is cut."""
 
 import asyncio
+import gc
 import re
 import socket
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from importlib.metadata import version
+from unittest.mock import Mock
 
 import pytest
 from aiohttp import StreamReader, web
@@ -371,3 +373,26 @@ def test_the_seam_to_aiohttp_is_where_it_was():
     there = set(dir(web.RequestHandler)) | set(web.RequestHandler.__slots__)
     assert not set(fast_lane.SEAM) - there
     assert not set(fast_lane.SEAM_OF_BODIES) - set(StreamReader.__slots__)
+
+
+async def test_a_connection_lost_as_its_request_would_begin_leaves_no_error_behind():
+    async def handled(request):
+        raise AssertionError
+
+    async def steps():
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    failures = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: failures.append(told))
+    for begun in (True, False):
+        connection = fast_lane.FastLane(web.Server(handled), None, {})
+        connection.connection_made(Mock(get_extra_info=lambda _: None))
+        if begun:
+            await steps()  # it waits for requests
+        connection.data_received(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.connection_lost(None)
+        await steps()
+        del connection
+    gc.collect()
+    assert failures == []

@@ -118,6 +118,12 @@ def test_a_credential_that_is_not_for_us_is_refused(credential):
     assert refused.code == "AuthorizationQueryParametersError"
 
 
+def test_a_region_that_no_signature_can_hold_is_refused():
+    asked = altered("X-Amz-Credential", f"{KEY}/20130524/us-%D9%A3-1/s3/aws4_request")
+
+    assert refusal(asked).code == "AuthorizationQueryParametersError"
+
+
 def test_parameters_added_to_a_signed_url_break_it():
     asked = resend(presign())
     query = "&".join(f"{name}={value}" for name, value in asked.query.raw)

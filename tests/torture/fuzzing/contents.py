@@ -148,7 +148,7 @@ def _wrapped(data: bytes) -> bytes:
 
 def _files() -> Iterable[bytes]:
     for version in range(3):
-        for chunk, width, size in ((0, 0, 0), (0, 0, 1), (0, 0, 9), (3, 0, 100), (255, 39, 150)):
+        for chunk, width, size in ((0, 0, 0), (0, 0, 1), (0, 0, 9), (3, 0, 60), (60, 39, 70)):
             yield (
                 bytes((chunk, width, version))
                 + bytes(range(256)) * (size // 256)
@@ -231,6 +231,6 @@ TARGETS = (
          b"\x00", b"0", b"1", b"9", b"C", b"V", b"t", "🚀".encode(), b"=", b"ff" * 12),
         (ValueError,), _cids, 200,
     ),
-    Target("dag_pb", dag, (b"\0\0\0", b"\0\0\x01", b"\0\0\x02", bytes(100)), (), _files, 160),
+    Target("dag_pb", dag, (b"\0\0\0", b"\0\0\x01", b"\0\0\x02", bytes(100)), (), _files, 80),
     Target("frames", sealed, (bytes(16), bytes(32)), (Damaged, SealBroken), _runs, 70_000),
 )  # fmt: skip

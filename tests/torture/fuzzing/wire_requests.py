@@ -17,7 +17,7 @@ from gateway.wire.shape import Header, Payload, Xml, is_shape, marked
 from tests.torture.fuzzing import documents, signing
 from tests.torture.fuzzing.mutation import Mutation
 from tests.torture.fuzzing.parameters import ETAG, listings
-from tests.torture.fuzzing.policies import policy_seeds
+from tests.torture.fuzzing.policies import BOUNDARY, form_seeds, policy_seeds
 
 BUCKETS = ("fuzz-a", "fuzz-b", "fuzz-open")
 WEB = "web.test"
@@ -43,7 +43,7 @@ _EXTRA = tuple(
         ("x-amz-decoded-content-length", "5"), ("x-amz-trailer", "x-amz-checksum-crc32"),
         ("access-control-request-method", "GET"), ("x-amz-expected-bucket-owner", "o"),
         ("x-amz-object-attributes", "ETag,ObjectParts"), ("x-amz-request-payer", "requester"),
-        ("cache-control", "\x7f"), ("content-disposition", "é"), ("x-amz-mfa", "1"),
+        ("cache-control", "a, b"), ("content-disposition", "é"), ("x-amz-mfa", "1"),
     )
 )  # fmt: skip
 _QUERY = tuple(
@@ -86,8 +86,6 @@ def _body(row: Operation) -> list[bytes]:
         return [each.replace(b"bucket", b"fuzz-b") for each in policy_seeds() if len(each) < 1000][
             ::5
         ]
-    if row.name == "PostObject":
-        return [b""]
     shape = payload if is_shape(payload) else row.input if marked(row.input, Xml) else None
     if shape is None:
         return [b"hello" if row.method == "PUT" else b""]
@@ -115,6 +113,9 @@ def texts() -> Iterator[bytes]:
             yield _text(row, BUCKETS[number % 2], body)
     for target in listings():
         yield b"GET " + target.replace(b"/b", b"/fuzz-a", 1) + b"\n\n"
+    for body in form_seeds():
+        kind = b"content-type: multipart/form-data; boundary=" + BOUNDARY
+        yield b"POST /fuzz-open\n" + kind + b"\n\n" + body[1:]
     for length in (b"5", b"5x", b"-1"):
         said = b"content-encoding: aws-chunked\nx-amz-decoded-content-length: " + length
         yield b"PUT /fuzz-open/k\n" + said + b"\n\n5\r\nhello\r\n0\r\n\r\n"
@@ -197,14 +198,14 @@ class Requests:
             return self.signed(list(resets())[at])
         if self._count <= len(self._plain):
             text = self._plain[self._count - 1]
-            return self.unsigned(text) if b"/fuzz-open/" in text else self.signed(text)
+            return self.unsigned(text) if b"/fuzz-open" in text else self.signed(text)
         chance = self._random.random()
         if at == 1000:
             return self.signed(select())
         text = self._text()
         if chance < 0.12:
             return self._broken(self.signed(text).wire)
-        if chance < 0.2:
+        if chance < 0.2 or (b"/fuzz-open" in text and chance < 0.6):
             return self.unsigned(text)
         if chance < 0.3:
             return self._forged(text)
@@ -235,9 +236,19 @@ class Requests:
             if self._random.random() < 0.85
             else self._random.choice(self._plain)
         )
+        while self._random.random() < 0.4:
+            text = self._more(text)
         for name, value in self._known.items():
             text = text.replace(name + (b"u" if name == b"uploadId=" else b"null"), name + value)
         return text
+
+    def _more(self, text: bytes) -> bytes:
+        """One more header field, or one more parameter."""
+        line, feed, rest = text.partition(b"\n")
+        if self._random.random() < 0.6:
+            return line + self._random.choice(_EXTRA).encode() + feed + rest
+        mark = self._random.choice(_QUERY).encode()
+        return line + (mark if b"?" in line else b"?" + mark[1:]) + feed + rest
 
     def unsigned(self, text: bytes) -> Asked:
         method, target, headers, body = _parts(text)
