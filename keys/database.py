@@ -7,7 +7,7 @@ libraries never hold one file open in one process.
 import os
 import sqlite3
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, final
 
 from keys.errors import TableTooNew
 
@@ -26,6 +26,7 @@ _PRAGMAS = {
 }
 
 
+@final
 class Row(NamedTuple):
     """One access key as it is on disk."""
 

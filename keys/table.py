@@ -75,6 +75,14 @@ class Table:
         """
         return self._read().find(key)
 
+    def changed(self) -> bool:
+        """Whether ``find`` would now say something else than at its last look; it looks at once.
+
+        For what is about to be refused, so that a key that was made, enabled or reset this moment
+        works at once.
+        """
+        return self._read().changed()
+
     def find_digest(self, digest: str) -> str | None:
         """The id of the key, disabled ones included, whose id has this SHA-256 (lower-case hex).
 

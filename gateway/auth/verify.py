@@ -5,7 +5,7 @@ Order: mechanism, claim (form, clock, region), signature, key, then the headers 
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import lru_cache
 from hmac import compare_digest
 from typing import Protocol
@@ -42,14 +42,17 @@ SIGV4_PARAMETERS = frozenset(
 )
 BOUND_BY_PAYLOAD = "x-amz-content-sha256"
 """Needs no place in SignedHeaders: its value is the last line of the canonical request."""
-NO_SECRET = "0" * 40
-"""Signed with when there is no such key, so that both refusals cost the same."""
+_NEVER = datetime.fromtimestamp(0, UTC)
+NOBODY = AccessKey("", "0" * 40, "", False, _NEVER, _NEVER)
+"""In place of a key that is not there: what it signs is refused, in the time that others take."""
 
 
 class Keys(Protocol):
     """Where access keys are looked up (``keys.table.Table``)."""
 
     def find(self, key: str) -> AccessKey | None: ...
+
+    def changed(self) -> bool: ...
 
 
 class Verified(Struct, frozen=True):
@@ -124,36 +127,37 @@ def _lower(names: frozenset[str]) -> frozenset[str]:
     return frozenset(name.lower() for name in names)
 
 
-def _find(key_id: str, keys: Keys) -> AccessKey | None:
-    """The key, if it exists and is enabled."""
+def _find(key_id: str, keys: Keys) -> AccessKey:
+    """The key, if it exists and is enabled; else ``NOBODY``."""
     if len(key_id) > MAX_TOKEN or not key_id.isascii():
-        return None
-    access_key = keys.find(key_id)
-    return access_key if access_key and access_key.enable else None
+        return NOBODY
+    access_key = keys.find(key_id) or NOBODY
+    return access_key if access_key.enable else NOBODY
 
 
 def _sigv4(request: Request, claim: Claim, keys: Keys) -> tuple[AccessKey, ChunkSigner | None]:
     _check_all_signed(request.headers.names, claim.signed_headers)
     scope = claim.scope
     access_key = _find(scope.key_id, keys)
-    if access_key:
-        key = canonical.signing_key(scope.key_id, access_key.secret, scope.day, scope.region)
-    else:
-        key = canonical.signing_key("", NO_SECRET, scope.day, "")
+    # Nobody's keys must not push those in use out of the cache.
+    region = "" if access_key is NOBODY else scope.region
+    key = canonical.signing_key(access_key.key, access_key.secret, scope.day, region)
     scope_text = scope.text
     refusal: S3Error | None = None
     for text in _canonical_requests(request, claim):
         message = canonical.string_to_sign(claim.timestamp, scope_text, text)
         expected = key.sign(message)
         same = _same(expected, claim.signature)
-        if access_key and same:
+        if same and access_key is not NOBODY:
             chunked = claim.payload in payload.SIGNED
             signer = ChunkSigner(key, claim.timestamp, scope_text, expected) if chunked else None
             return access_key, signer
         refusal = refusal or _mismatch(scope.key_id, claim.signature, message, text)
-    if access_key is None or refusal is None:
-        raise InvalidAccessKeyId(AWSAccessKeyId=scope.key_id)
-    raise refusal
+    if keys.changed():
+        return _sigv4(request, claim, keys)
+    assert refusal is not None
+    unknown = InvalidAccessKeyId(AWSAccessKeyId=scope.key_id)  # both are made: see NOBODY
+    raise unknown if access_key is NOBODY else refusal
 
 
 def _canonical_query(query: Query) -> str:
@@ -218,13 +222,14 @@ def signed(
     Raises ``InvalidAccessKeyId``, ``SignatureDoesNotMatch``.
     """
     access_key = _find(key_id, keys)
-    secret = access_key.secret if access_key else NO_SECRET
-    same = any([_same(sign(secret, message), given) for message in messages])
-    if access_key is None:
-        raise InvalidAccessKeyId(AWSAccessKeyId=key_id)
-    if not same:
-        raise _mismatch(key_id, given, messages[0])
-    return access_key
+    same = any([_same(sign(access_key.secret, message), given) for message in messages])
+    if same and access_key is not NOBODY:
+        return access_key
+    if keys.changed():
+        return signed(key_id, given, messages, keys, sign)
+    mismatch = _mismatch(key_id, given, messages[0])
+    unknown = InvalidAccessKeyId(AWSAccessKeyId=key_id)
+    raise unknown if access_key is NOBODY else mismatch
 
 
 def _same(expected: str, given: str) -> bool:

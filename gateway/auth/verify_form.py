@@ -10,7 +10,7 @@ from gateway.auth import canonical, header, post_policy, sigv2
 from gateway.auth.body import guard_file
 from gateway.auth.claim import MAX_TOKEN, parse_scope
 from gateway.auth.form import SIGV2_FIELDS, SIGV4_FIELDS, Form, missing
-from gateway.auth.verify import NO_SECRET, Keys, Verified, mechanisms, several, signed
+from gateway.auth.verify import NOBODY, Keys, Verified, mechanisms, several, signed
 from gateway.config import Config
 from gateway.errors import InvalidArgument, InvalidRequest, InvalidToken, S3Error
 from gateway.request import Request
@@ -61,7 +61,7 @@ def _form_sigv4(fields: dict[str, str], keys: Keys, config: Config) -> AccessKey
 
     def sign(secret: str, message: bytes) -> str:
         # Nobody's keys must not push those in use out of the cache.
-        of = ("", "") if secret is NO_SECRET else (scope.key_id, scope.region)
+        of = ("", "") if secret is NOBODY.secret else (scope.key_id, scope.region)
         return canonical.signing_key(of[0], secret, scope.day, of[1]).sign(message)
 
     return signed(scope.key_id, fields["x-amz-signature"], [fields["policy"].encode()], keys, sign)

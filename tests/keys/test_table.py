@@ -177,9 +177,12 @@ def test_a_key_made_deleted_or_reset_elsewhere_is_seen(table, elsewhere, clock):
 
 def test_a_key_made_elsewhere_works_at_once(table, elsewhere):
     assert table.find("nobody") is None
+    assert not table.changed()
     made = elsewhere.generate()
 
+    assert table.changed()
     assert table.find(made.key) == made
+    assert not table.changed()
 
 
 def test_a_change_of_ones_own_is_obeyed_at_once(table):

@@ -9,6 +9,7 @@ MODULES: tuple[str, ...] = (
     "power_cut",
     "rotation",
     "attack",
+    "timing",
     "audit",
     "secrets",
     "load",

@@ -38,6 +38,9 @@ class Table:
         self.asked.append(key)
         return self._keys.get(key)
 
+    def changed(self) -> bool:
+        return False
+
 
 class Wire:
     """A raw body in the given pieces; may break off with an error."""
@@ -160,10 +163,12 @@ def sign_v2(
     headers: dict[str, str] | None = None,
     *,
     auth_path: str | None = None,
+    key: str = KEY,
+    secret: str = SECRET,
 ) -> AWSRequest:
     """A request with a SigV2 Authorization header made by botocore."""
     aws = AWSRequest(method=method, url=url, headers=headers or {}, auth_path=auth_path)
     stamp = "Fri, 24 May 2013 00:00:00 GMT"
     with mock.patch("botocore.auth.formatdate", return_value=stamp):
-        HmacV1Auth(CREDENTIALS).add_auth(aws)
+        HmacV1Auth(Credentials(key, secret)).add_auth(aws)
     return aws

@@ -12,6 +12,7 @@ from gateway.auth import canonical
 from gateway.auth.verify import verify
 from gateway.config import Config
 from gateway.errors import S3Error
+from keys.access_key import AccessKey
 from tests.gateway.auth.signed import (
     DISABLED,
     KEY,
@@ -24,6 +25,7 @@ from tests.gateway.auth.signed import (
     request,
     resend,
     sign,
+    sign_v2,
 )
 
 HOST = {"host": "gw.test:9000"}
@@ -140,6 +142,34 @@ def test_a_key_id_no_table_could_hold_is_not_looked_up():
         verify(asked, table, Config(), NOW)
     assert refused.value.code == "InvalidAccessKeyId"
     assert table.asked == []
+
+
+class Changed(Table):
+    """Had no such key, or another secret for it, when it was last looked at."""
+
+    def __init__(self, before: AccessKey | None) -> None:
+        super().__init__()
+        self._now, self._keys = self._keys, {} if before is None else {before.key: before}
+
+    def changed(self) -> bool:
+        before, self._keys = self._keys, self._now
+        return before is not self._keys
+
+
+@pytest.mark.parametrize("make", [sign, presign, presign_v2, sign_v2])
+@pytest.mark.parametrize("before", ["nothing", "disabled", "another secret"])
+def test_a_key_made_enabled_or_reset_elsewhere_works_at_once(make, before):
+    old = {
+        "nothing": None,
+        "disabled": AccessKey(KEY, SECRET, "/root", False, NOW, NOW),
+        "another secret": AccessKey(KEY, "another-secret", "/root", True, NOW, NOW),
+    }[before]
+    assert verify(resend(make()), Changed(old), Config(), NOW).caller.id == KEY
+    aws = make()
+    aws.method = "DELETE"
+    with pytest.raises(S3Error) as refused:
+        verify(resend(aws), Changed(old), Config(), NOW)
+    assert refused.value.code == "SignatureDoesNotMatch"
 
 
 @pytest.mark.parametrize("make", [sign, presign, presign_v2])
