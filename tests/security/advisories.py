@@ -167,6 +167,7 @@ ADVISORIES = (
         "RustFS GHSA-fc6g",
         "aws:SourceIp from X-Forwarded-For",
         f"{POLICY}test_a_header_does_not_change_where_a_request_comes_from",
+        "gateway/test_limits.py::test_what_a_proxy_says_of_its_clients_counts_if_it_is_trusted",
     ),
     _row(
         18,
@@ -185,6 +186,7 @@ ADVISORIES = (
         "MinIO CVE-2026-33419",
         "login by STS: names of users found out, no limit",
         f"{ABSENT}test_020_bad_logins_learn_nothing_however_many_they_are",
+        "gateway/test_limits.py::test_strangers_are_limited_and_hold_up_nobody_who_signs",
     ),
     _row(
         21,
@@ -252,7 +254,7 @@ ADVISORIES = (
         30,
         "Ceph CVE-2018-16889; lakeFS GHSA-4rgc; CubeFS CVE-2023-46742; RustFS GHSA-r54g, -8cm2,"
         " -333v; s3proxy af17405d; Harbor GHSA-prh4",
-        "secrets, customers' keys, tokens, signatures in logs",
+        "secrets, customers' keys, tokens, signatures in logs (see the gate secrets)",
         f"{APP}test_no_secret_and_no_signature_is_ever_logged",
         "gateway/auth/test_sigv2_header.py::test_the_signature_is_not_in_logs",
         "gateway/test_supervisor.py::test_the_secret_is_printed_once_and_never_logged",
@@ -554,7 +556,7 @@ ADVISORIES = (
     _row(
         71,
         "Ceph CVE-2020-12059, -2016-8626, -2022-3854, -2019-10222, -2019-19337, -2018-7262",
-        "malformed forms, documents, URLs and headers ended the server",
+        "malformed forms, documents, URLs and headers ended the server (see the gate fuzz)",
         f"{PARSING}test_071_what_is_malformed_ends_with_its_refusal",
         f"{PARSING}test_071_nor_does_a_head_that_is_none",
         "gateway/test_addressing.py::test_any_target_is_read_or_refused_with_an_s3_error",
@@ -563,9 +565,9 @@ ADVISORIES = (
     _row(
         72,
         "Ceph CVE-2019-3821, CVE-2020-1700; versitygw 927d1d66",
-        "descriptors lost with each client that goes away",
+        "descriptors lost with each client that goes away (see the gate descriptors)",
         f"{APP}test_clients_that_go_away_leave_nothing_behind",
-        f"{APP}test_connections_over_the_limit_are_dropped_and_their_places_come_back",
+        f"{APP}test_a_connection_without_a_place_is_told_so_and_places_come_back",
     ),
     _row(
         73,
@@ -595,7 +597,7 @@ ADVISORIES = (
     _row(
         76,
         "MinIO CVE-2022-31028",
-        "no limit on how long a head may take",
+        "no limit on how long a head may take (see the gate slow_clients)",
         f"{APP}test_a_head_that_never_ends_is_cut",
         f"{APP}test_a_head_that_comes_byte_by_byte_is_cut_all_the_same",
         f"{APP}test_a_body_that_stalls_is_told_so_and_cut",
