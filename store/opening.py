@@ -42,9 +42,10 @@ class Opening:
             if not intact(entry.cid, data):
                 raise Damaged(f"body {entry.body} of {entry.key!r}")
             return data if length >= len(data) else data[start : start + length]
+        assert entry.content is not None
         extents = entry.extents or self._extents(entry)
         try:
-            reader = self._engine.reader(extents, start, length)
+            reader = self._engine.reader(extents, start, length, (entry.content, entry.cid))
         except Damaged:
             self._check_place(entry, extents)
             raise
