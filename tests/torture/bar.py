@@ -7,6 +7,7 @@ from tests.torture.gate import Gate
 MODULES: tuple[str, ...] = (
     "kill",
     "power_cut",
+    "bit_rot",
     "rotation",
     "attack",
     "timing",
