@@ -42,13 +42,20 @@ class AuditLog:
         self._file = -1
         self._fresh = False
         """Its name may not be on disk yet."""
+        self._number = 0
         self._size = 0
         self._last = FIRST
         self._lost = 0
+        self._ending: Thread | None = None
         self._open()
 
     def close(self) -> None:
-        """Not an error twice."""
+        """Once full files are on disk. Not an error twice."""
+        if self._ending is not None:
+            self._ending.join()
+        self._leave()
+
+    def _leave(self) -> None:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -85,17 +92,25 @@ class AuditLog:
         return sync
 
     def _append(self, fields: Mapping[str, object]) -> None:
+        if self._file >= 0 and self._size >= self._roll_bytes:
+            self._roll()
         if self._file < 0:
             self._open()
         line, digest = linked(fields, self._last)
         if os.write(self._file, line) != len(line):
-            self.close()  # the next line begins another file
+            self._leave()  # the next line begins another file
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._last = digest
         self._size += len(line)
-        if self._size >= self._roll_bytes:
-            Thread(target=_synced, args=(self.syncing(),)).start()  # a disk may take its time
-            self.close()
+
+    def _roll(self) -> None:
+        """Go on in the next file; this one is synced beside the caller, since it may take long."""
+        self._path(self._number + 1).touch(mode=0o600)
+        if self._ending is not None:
+            self._ending.join()
+        self._ending = Thread(target=_synced, args=(self.syncing(),))
+        self._ending.start()
+        self._leave()
 
     def _open(self) -> None:
         self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -103,16 +118,17 @@ class AuditLog:
             number = max(self._numbers(), default=1)
             if self._taken(number):
                 return
-            self.close()
+            self._leave()
             self._path(number + 1).touch(mode=0o600)
 
     def _taken(self, number: int) -> bool:
         """Whether this file is the one to write on; it is open then."""
         self._file = os.open(self._path(number), _FLAGS, 0o600)
+        self._number = number
         try:
             fcntl.flock(self._file, self._wait)
         except BlockingIOError as error:
-            self.close()
+            self._leave()
             path = str(self._path(number))
             raise BlockingIOError(
                 error.errno, "another server writes this audit log", path
