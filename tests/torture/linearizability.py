@@ -16,7 +16,7 @@ from tests.gateway.server_process import ServerProcess
 from tests.torture import wire
 from tests.torture.gate import Gate, Outcome, Run
 from tests.torture.linearizability_faults import Faults
-from tests.torture.linearizability_load import BUCKET, Client, Keys, Register, Seen, Values
+from tests.torture.linearizability_load import BUCKETS, Client, Keys, Register, Seen, Values
 from tests.torture.register import linearizable, stale_reads
 
 OPS = 25
@@ -26,6 +26,16 @@ TOGETHER = 32
 LISTERS = 3
 MOST_UNKNOWN = 0.02
 STALE_SECONDS = 0.05
+_VERSIONING = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+_ENCRYPTION = (
+    b"<ServerSideEncryptionConfiguration><Rule><ApplyServerSideEncryptionByDefault><SSEAlgorithm>"
+    b"AES256</SSEAlgorithm></ApplyServerSideEncryptionByDefault></Rule>"
+    b"</ServerSideEncryptionConfiguration>"
+)
+_CONFIGURED: dict[str, list[tuple[dict[str, str], bytes]]] = {
+    "versioned": [({"versioning": ""}, _VERSIONING)],
+    "encrypted": [({"encryption": ""}, _ENCRYPTION)],
+}
 
 
 class Recording:
@@ -47,7 +57,7 @@ class Recording:
         """So many histories of so many clients each; every second batch has a fault."""
         for number, first in enumerate(range(0, histories, batch := TOGETHER // clients)):
             registers = [
-                Register(f"key-{len(self.registers) + n:06d}")
+                Register(BUCKETS[n % len(BUCKETS)], f"key-{len(self.registers) + n:06d}")
                 for n in range(min(batch, histories - first))
             ]
             self.registers += registers
@@ -59,12 +69,15 @@ class Recording:
 
     async def begin(self) -> None:
         client = wire.Client()
-        reply = await client.ask(self._signer, "PUT", f"/{BUCKET}")
-        assert reply.status == 200, reply
+        for bucket in BUCKETS:
+            for query, body in [({}, b""), *_CONFIGURED.get(bucket, ())]:
+                reply = await client.ask(self._signer, "PUT", f"/{bucket}", query, body=body)
+                assert reply.status == 200, reply
         client.close()
 
     async def _batch(self, registers: list[Register], clients: int) -> None:
-        keys = Keys(f"set-{len(self.keys):06d}/")
+        number = len(self.keys)
+        keys = Keys(BUCKETS[number // 2 % len(BUCKETS)], f"set-{number:06d}/")
         self.keys.append(keys)
         crew = [self._client() for _ in range(len(registers) * clients + LISTERS)]
         try:

@@ -14,7 +14,8 @@ from random import Random
 from tests.torture import wire
 from tests.torture.register import Answer, Op, Verb
 
-BUCKET = "linear"
+BUCKETS = ("plain", "versioned", "encrypted")
+"""What keeps versions and what encrypts answers by other ways, and the same."""
 PATIENCE_SECONDS = 1.0
 """After this a client gives up: what it asked is unknown, and it goes on."""
 _LISTED = re.compile(rb"<Key>([^<]*)</Key>.*?<ETag>&quot;([^<]*)&quot;</ETag>")
@@ -65,6 +66,7 @@ class Seen:
 class Register:
     """One key under test."""
 
+    bucket: str
     key: str
     history: list[Op] = field(default_factory=list)
     last: int | None = None
@@ -118,9 +120,9 @@ class Client:
     async def read(self, register: Register) -> None:
         """By GET, HEAD or a listing, which all must tell the same."""
         how = self._rng.choice(["GET", "GET", "GET", "HEAD", "LIST"])
-        path, query = f"/{BUCKET}/{register.key}", {}
+        path, query = f"/{register.bucket}/{register.key}", {}
         if how == "LIST":
-            path, query = f"/{BUCKET}", {"list-type": "2", "prefix": register.key}
+            path, query = f"/{register.bucket}", {"list-type": "2", "prefix": register.key}
         head = self._signer.head("HEAD" if how == "HEAD" else "GET", path, query, {}, 0)
         invoked = time.monotonic_ns()
         reply = await self._ask(head)
@@ -140,7 +142,7 @@ class Client:
         return None if reply.status == 404 else self._values.number(reply.header("etag").strip('"'))
 
     async def _write(self, register: Register, verb: Verb) -> None:
-        path = f"/{BUCKET}/{register.key}"
+        path = f"/{register.bucket}/{register.key}"
         value, body, match = None, b"", None
         if verb is Verb.DELETE:
             head = self._signer.head("DELETE", path, {}, {}, 0)
@@ -177,7 +179,7 @@ class Client:
     async def _add(self, keys: "Keys") -> None:
         key = keys.new()
         _, body = self._values.new()
-        head = self._signer.head("PUT", f"/{BUCKET}/{key}", {}, {}, len(body))
+        head = self._signer.head("PUT", f"/{keys.bucket}/{key}", {}, {}, len(body))
         at = keys.added[key] = _Time(time.monotonic_ns())
         if await self._ask(head, body) is not None:
             at.returned = time.monotonic_ns()
@@ -187,14 +189,14 @@ class Client:
         if not left:
             return
         key = self._rng.choice(left)
-        head = self._signer.head("DELETE", f"/{BUCKET}/{key}", {}, {}, 0)
+        head = self._signer.head("DELETE", f"/{keys.bucket}/{key}", {}, {}, 0)
         at = keys.removed[key] = _Time(time.monotonic_ns())
         if await self._ask(head) is not None:
             at.returned = time.monotonic_ns()
 
     async def list(self, keys: "Keys") -> None:
         query = {"list-type": "2", "prefix": keys.prefix}
-        head = self._signer.head("GET", f"/{BUCKET}", query, {}, 0)
+        head = self._signer.head("GET", f"/{keys.bucket}", query, {}, 0)
         at = _Time(time.monotonic_ns())
         reply = await self._ask(head)
         if reply is not None:
@@ -214,6 +216,7 @@ class _Time:
 class Keys:
     """A set of keys, each added once and removed at most once."""
 
+    bucket: str
     prefix: str
     added: dict[str, _Time] = field(default_factory=dict)
     removed: dict[str, _Time] = field(default_factory=dict)
