@@ -51,6 +51,8 @@ def _now(db: apsw.Connection, entry: Entry, expect: Expect) -> Entry:
 
 
 class PutAnnotation(Commit[Entry]):
+    grows = True
+
     def __init__(
         self,
         entry: Entry,

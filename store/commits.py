@@ -114,6 +114,8 @@ def put_attributes(transaction: Transaction, entry: Entry, attributes: Attribute
 
 
 class CreateBucket(Commit[Bucket]):
+    grows = True
+
     def __init__(self, change: PutBucket) -> None:
         self._change = change
 
@@ -192,6 +194,8 @@ def put_staged(
 class PutObject(Commit[Entry]):
     """Name staged bytes."""
 
+    grows = True
+
     def __init__(
         self,
         bucket: Bucket,
@@ -216,6 +220,8 @@ class PutObject(Commit[Entry]):
 
 class CopyObject(Commit[Entry]):
     """Name the bytes of another entry, as they were when it was read."""
+
+    grows = True
 
     def __init__(
         self,

@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any, Protocol, TypeVar
 
 from store import database
-from store.errors import Unavailable
+from store.errors import StoreError, Unavailable
 from store.failpoints import hit
 from store.ledger import Ledger
 from store.records import Extent
@@ -35,6 +35,8 @@ _Waiting = tuple[Commit[Any], _Waiter]
 
 class Places(Protocol):
     """What the committer wants of ``store.segments.Segments``."""
+
+    def require_room(self, length: int = 0) -> None: ...
 
     def sync(self, numbers: Iterable[int]) -> None: ...
 
@@ -153,7 +155,8 @@ class Committer:
 
     def _commit(self, commits: Sequence[Commit[Any]]) -> list[Outcome]:
         outcomes = {id(commit): Outcome() for commit in commits}
-        self._sync_bytes(commits, outcomes)
+        self._refuse_growth(commits, outcomes)
+        self._sync_bytes([each for each in commits if outcomes[id(each)].error is None], outcomes)
         ready = [commit for commit in commits if outcomes[id(commit)].error is None]
         if ready:
             hit("P2")
@@ -165,6 +168,14 @@ class Committer:
             if outcome.error is not None and commit.extents and not outcome.keep:
                 self._segments.abandon(commit.extents)
         return [outcomes[id(commit)] for commit in commits]
+
+    def _refuse_growth(self, commits: Sequence[Commit[Any]], outcomes: dict[int, Outcome]) -> None:
+        growing = [commit for commit in commits if commit.grows]
+        if growing:
+            try:
+                self._segments.require_room()
+            except StoreError as error:
+                outcomes.update((id(commit), Outcome(error=error)) for commit in growing)
 
     def _sync_bytes(self, commits: Sequence[Commit[Any]], outcomes: dict[int, Outcome]) -> None:
         touched = {extent.segment for commit in commits for extent in commit.extents}

@@ -32,6 +32,8 @@ def require_upload(db: apsw.Connection, upload: str) -> None:
 
 
 class CreateUpload(Commit[None]):
+    grows = True
+
     def __init__(self, upload: Upload) -> None:
         self._change = PutUpload(
             upload.id,
@@ -51,6 +53,8 @@ class CreateUpload(Commit[None]):
 
 class UploadPart(Commit[Part]):
     """Parts always go to segments, however small, so that Complete need not move bytes."""
+
+    grows = True
 
     def __init__(
         self,

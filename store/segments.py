@@ -12,7 +12,7 @@ from pathlib import Path
 from threading import Lock
 from time import thread_time_ns
 
-from store import files
+from store import files, spare
 from store.errors import Damaged, StoreError, Unavailable
 from store.files import Buffer
 from store.frontier import PAGE_BYTES, Frontier, page_up
@@ -59,6 +59,7 @@ class Segments:
         that reserves, never in two at a time, and only once nothing can be reserved any more in
         the segment before.
         """
+        self._directory = directory
         self._files = SegmentFiles(directory)
         self._worker = worker
         self._new_segment = new_segment
@@ -70,6 +71,10 @@ class Segments:
         self._failed: set[int] = set()
         self._rolling = Lock()
         self._page_cache = PageCache()
+
+    def require_room(self, length: int = 0) -> None:
+        """See ``store.spare``."""
+        spare.require(self._directory, length)
 
     def path(self, number: int) -> Path:
         return self._files.path(number)
@@ -133,6 +138,7 @@ class Segments:
         end = offset + len(data)
         if offset < 0 or end > extent.length:
             raise ValueError(f"{offset}-{end} is outside of {extent}")
+        self.require_room(len(data))
         with self._lock:
             segment = self._writing[extent.segment]
             self._refuse_failed(segment.number)

@@ -5,20 +5,19 @@ calling event loop. All others hand their work to the committer or the hashing t
 """
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from store import commits, joining, listing, multipart, names, stats, uploads
+from store import commits, joining, listing, multipart, names, spare, stats, uploads
 from store.annotated import Annotated, CopyAnnotated
 from store.announcing import Announcing
 from store.buckets import Buckets
 from store.commits import ANYTHING
 from store.database import FILE
 from store.engine import Engine
-from store.errors import NoSpace, NoSuchBucket, Unavailable
+from store.errors import NoSuchBucket
 from store.failpoints import hit
 from store.opening import Opening
 from store.reader import Outgoing, Reader
@@ -42,8 +41,6 @@ from store.versioned import Versioned
 from store.walindex import WalIndex
 
 __all__ = ["Outgoing", "Reader", "Settings", "Store"]
-
-_SPARE_BYTES = 8 << 20
 
 
 def wall_clock() -> int:
@@ -350,13 +347,8 @@ class Store(Buckets, Versioned, Opening, Announcing, Annotated):
         )
 
     async def ready(self) -> None:
-        """Raises ``Unavailable`` or ``NoSpace`` when a write could not be acknowledged now."""
-        try:
-            disk = os.statvfs(self._directory)
-        except OSError as error:
-            raise Unavailable(str(error)) from error
-        if disk.f_bavail * disk.f_frsize < _SPARE_BYTES:
-            raise NoSpace(f"{disk.f_bavail * disk.f_frsize} bytes left")
+        """Raises ``Unavailable`` or ``NoSpace`` when an object could not be put now."""
+        spare.require(self._directory)
         await self._engine.submit(commits.Probe())
 
 

@@ -36,6 +36,8 @@ class Commit(Generic[T]):
     """Fresh bytes it names: synced before it, given back when it fails."""
     weight: int = 0
     """Inline bytes it carries."""
+    grows: bool = False
+    """It only takes space: refused when there is little (``store.spare``)."""
     announce: Callable[[int, Sequence[Change]], Iterable[tuple[str, bytes]]] | None = None
     """What is to be queued about its changes (``store.messages``)."""
 

@@ -23,6 +23,7 @@ from storing import (
     noise,
     opened,
     put,
+    put_part,
     replayed,
     serving,
 )
@@ -289,10 +290,36 @@ async def test_a_database_that_was_taken_away_is_not_written(store, bucket, dire
 
 
 async def test_a_full_disk_is_not_ready(store, monkeypatch):
-    monkeypatch.setattr("store.store._SPARE_BYTES", 1 << 60)
+    monkeypatch.setattr("store.spare.SPARE_BYTES", 1 << 60)
 
     with pytest.raises(NoSpace):
         await store.ready()
+
+
+async def test_on_a_nearly_full_disk_all_but_growth_goes_on(store, bucket, monkeypatch):
+    small = await put(store, bucket, b"small", b"data")
+    large = await put(store, bucket, b"large", noise(1, LARGE))
+    upload = await store.create_upload(bucket, b"k", owner="OWNER", attributes=PLAIN)
+
+    with monkeypatch.context() as full:
+        full.setattr("store.spare.SPARE_BYTES", 1 << 60)
+        for growth in (
+            put(store, bucket, b"k", b""),
+            put(store, bucket, b"k", noise(2, LARGE)),
+            put_part(store, bucket, upload, 1, b"data"),
+            store.copy(large, bucket, b"k", owner="OWNER", attributes=PLAIN),
+            store.create_upload(bucket, b"k", owner="OWNER", attributes=PLAIN),
+            make_bucket(store, "another"),
+        ):
+            with pytest.raises(NoSpace):
+                await growth
+        assert await content(store, small) == b"data"
+        assert await content(store, large) == noise(1, LARGE)
+        await store.abort_upload(upload)
+        assert await store.delete(bucket, [b"small", b"large"]) == [Deleted(), Deleted()]
+        await store.collect(now=1 << 60)
+
+    await put(store, bucket, b"k", noise(2, LARGE))
 
 
 async def test_a_closed_store_refuses(directory):

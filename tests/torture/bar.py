@@ -8,6 +8,7 @@ MODULES: tuple[str, ...] = (
     "kill",
     "power_cut",
     "bit_rot",
+    "full_disk",
     "rotation",
     "attack",
     "timing",

@@ -329,6 +329,9 @@ class _Vfs(apsw.VFS):
             _ask(self._platter, "open", int(bool(made)), apsw.CantOpenError)
             return _VfsFile(self._platter, path, name, flags)
 
+    def excepthook(self, *error):
+        """What SQLite hears is enough."""
+
     def xDelete(self, name, sync_directory):
         _ask(self._platter, "unlink")
         super().xDelete(name, sync_directory)
@@ -344,6 +347,9 @@ class _VfsFile(apsw.VFSFile):
         self._inode = os.stat(path).st_ino if path else -1
         # SQLite syncs the directory with the first sync of a log it has made.
         self._is_new_log = bool(flags[0] & (apsw.SQLITE_OPEN_WAL | apsw.SQLITE_OPEN_MAIN_JOURNAL))
+
+    def excepthook(self, *error):
+        """What SQLite hears is enough."""
 
     def xWrite(self, data, offset):
         _ask(self._platter, "pwrite", len(data))
