@@ -473,6 +473,7 @@ ADVISORIES = (
         "MinIO CVE-2023-25812, f931fc7bf; Ceph; Zenko fcd2aa821; RustFS GHSA-j548;"
         " s3proxy a35fc559",
         "object lock bypassed, weakened, or open when it could not be read",
+        "security/test_state.py::test_061_a_lock_that_cannot_be_read_is_not_open",
         f"{LOCK}test_governance_can_be_shortened_and_deleted_by_bypass_alone",
         f"{LOCK}test_compliance_can_only_be_extended",
         f"{LOCK}test_of_many_only_the_locked_ones_stay",

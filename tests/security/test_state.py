@@ -1,9 +1,15 @@
 """What is written down: order without a clock, and a database that two may write."""
 
+from contextlib import closing
+
 import apsw
+import msgspec
+import pytest
 from storing import content, make_bucket, opened, put
 
-from store.database import OLDEST_SQLITE
+from store.database import FILE, OLDEST_SQLITE
+from store.errors import Locked, StoreError
+from store.records import ENABLED, Deletion, ObjectLock
 
 
 class Jumping:
@@ -31,6 +37,30 @@ async def test_089_the_last_write_wins_whatever_the_clock_says(tmp_path):
         bucket = store.bucket("bucket")
         assert await content(store, store.entry(bucket, b"k")) == b"3"
         assert store.entry(bucket, b"gone") is None
+
+
+@pytest.mark.parametrize("rule", ['{"days', "[]", '{"days":"x"}', "\x00"])
+async def test_061_a_lock_that_cannot_be_read_is_not_open(tmp_path, rule):
+    """MinIO f931fc7bf: where the configuration could not be read, nothing was locked"""
+    async with opened(tmp_path) as store:
+        bucket = await make_bucket(store)
+        await store.set_bucket_versioning(bucket, ENABLED)
+        await store.set_bucket_lock(bucket, ObjectLock(compliance=True, days=1))
+        kept = await put(store, bucket, b"kept", b"x")
+        with closing(apsw.Connection(str(tmp_path / FILE))) as tampered:
+            (sound,) = tampered.execute("SELECT lock FROM bucket").fetchone()
+            tampered.execute("UPDATE bucket SET lock = ?", (rule,))
+        with pytest.raises(msgspec.MsgspecError):
+            store.bucket("bucket")  # so no request gets further
+        with pytest.raises((msgspec.MsgspecError, StoreError)):
+            await put(store, bucket, b"new", b"x")
+        (refused,) = await store.delete(bucket, [Deletion(b"kept", kept.version)])
+        assert isinstance(refused, Locked)  # what is kept says so itself
+        with closing(apsw.Connection(str(tmp_path / FILE))) as tampered:
+            tampered.execute("UPDATE bucket SET lock = ?", (sound,))
+        bucket = store.bucket("bucket")
+        assert store.entry(bucket, b"new") is None
+        assert await content(store, store.entry(bucket, b"kept")) == b"x"
 
 
 def test_092_sqlite_is_one_that_two_may_checkpoint():

@@ -174,6 +174,6 @@ GATE = Gate(
     bar="Welch t < 4.5 over 10^5 samples: wrong first or last byte, known or unknown key",
     run=_run,
     mutants=tuple(MUTANTS),
-    short=0.04,
-    mutant_scale=0.04,
+    short=0.02,
+    mutant_scale=0.02,
 )
