@@ -16,7 +16,7 @@ from gateway.commands.outcome import DENIED, Refusal
 log = logging.getLogger("s3gw.gateway")
 
 FOLDERS = frozenset({"access-log", "base", "journal", "segments", "tls"})
-_FILE = re.compile(r"(s3gw|keys)\.sqlite.*|\.?master\.key.*|.+\.(lock|progress)")
+_FILE = re.compile(r"(s3gw|keys)\.sqlite.*|\.?master\.key.*|.+\.(lock|progress)|scrub\.json")
 _KEY = re.compile(r"\.?master\.key")
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
