@@ -1,9 +1,12 @@
 """R9: the attacks that have worked on other servers, row by row, against ours.
 
 The rows and their tests are in ``tests/security/advisories.py``. pytest runs them in a process of
-its own, so that a mutant is gone with it: ``python -m tests.torture.attack MUTANT TEST...``.
+its own, so that a mutant is gone with it: ``python -m tests.torture.attack MUTANT REPORT TEST...``.
+All of it is logged at DEBUG, and what was logged is searched for secrets (row 30).
 """
 
+import json
+import logging
 import subprocess
 import sys
 from collections import Counter
@@ -18,6 +21,7 @@ from gateway.auth import header, payload, verify
 from gateway.policy.evaluate import Verdict
 from tests.security.advisories import ADVISORIES, Advisory
 from tests.torture.gate import Gate, Outcome, Run
+from tests.torture.overheard import Overheard
 
 ROOT = Path(__file__).parent.parent.parent
 FIRST = (3, 8, 50, 11)
@@ -58,11 +62,24 @@ def _no_clock() -> None:
     header.check_skew = lambda moment, said, now: None
 
 
+def _secret_logged() -> None:
+    """Somebody wanted to see at DEBUG whose key it was."""
+    whole = verify._find
+
+    def find(key_id, keys):
+        found = whole(key_id, keys)
+        logging.getLogger("s3gw.gateway").debug("key=%s", (found.key, found.secret))
+        return found
+
+    verify._find = find
+
+
 MUTANTS: dict[str, Callable[[], None]] = {
     "one-route-less": _one_route_less,
     "unsigned-headers": _unsigned_headers,
     "deny-ignored": _deny_ignored,
     "no-clock": _no_clock,
+    "secret-logged": _secret_logged,
 }
 
 
@@ -93,12 +110,16 @@ def _run(run: Run) -> Outcome:
         for test in row.tests
         if not ran[_named(test)]
     ]
+    overheard = json.loads(report.with_suffix(".json").read_text())
+    wrong += [f"row 30: {each}" for each in overheard["found"]]
     figures = {
         "rows": len(rows),
         "rows_with_tests": sum(bool(row.tests) for row in rows),
         "tests": len(tests),
         "cases": ran.total(),
         "cases_failed": failed.total(),
+        "log_lines_searched": overheard["lines"],
+        "secrets_searched_for": overheard["secrets"],
     }
     return Outcome(figures, wrong)
 
@@ -138,7 +159,11 @@ def main() -> int:
     options = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist", f"--junitxml={report}"]
     base = Path(report).with_name("tests")
     paths = [str(ROOT / "tests" / test) for test in tests]
-    return int(pytest.main([*options, f"--basetemp={base}", *paths]))
+    overheard = Overheard()
+    overheard.listen()
+    code = int(pytest.main([*options, f"--basetemp={base}", *paths]))
+    Path(report).with_suffix(".json").write_text(json.dumps(overheard.told()))
+    return code
 
 
 if __name__ == "__main__":
