@@ -8,12 +8,15 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
+from msgspec.structs import replace
+
 from gateway.naming import Owner, key_bytes, key_text, token, token_position, url_key
 from gateway.operation import Call
 from gateway.operations import listing_page
+from gateway.policy.ownership import enforced
 from gateway.wire.error import is_legible
 from gateway.wire.shape import Label, Query, Shape, Written, Xml
-from store.records import Listed
+from store.records import Bucket, Listed
 
 MAX_KEYS = 1000
 EMPTY = Listed([], [], [], [], [], [], [], [], None, more=False)
@@ -153,7 +156,7 @@ def _page(
     """What is asked for, at most 1,000 rows; asking for more is not an error."""
     if ask.max_keys == 0:
         return EMPTY
-    return call.store.list_page(
+    page = call.store.list_page(
         call.bucket,
         prefix=key_bytes(ask.prefix),
         delimiter=key_bytes(ask.delimiter),
@@ -161,6 +164,17 @@ def _page(
         limit=min(ask.max_keys, MAX_KEYS),
         owners=owners,
     )
+    return owned(call.bucket, page) if owners else page
+
+
+def owned(bucket: Bucket, page: Listed) -> Listed:
+    """With the owners that hold now: where ownership is enforced, who put them does not matter.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html
+    """
+    if not (bucket.config and enforced(bucket.config)):
+        return page
+    return replace(page, owners=[bucket.owner] * len(page.owners))
 
 
 def writing(encoding: EncodingType | None) -> Callable[[bytes], str]:

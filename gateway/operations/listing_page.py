@@ -45,14 +45,22 @@ def only_versions(page: Listed, *, url: bool) -> Written:
     return _elements(b"Version", only, page, url=url, owners=True)
 
 
-def versions(page: VersionPage, *, url: bool) -> Written:
-    """Versions and delete markers as ``versions.ObjectVersion`` and ``DeleteMarkerEntry``."""
+def versions(page: VersionPage, *, url: bool, owner: str | None = None) -> Written:
+    """Versions and delete markers as ``versions.ObjectVersion`` and ``DeleteMarkerEntry``.
+
+    ``owner``: of all of them, whoever made them.
+    """
     names = _names([each.key for each in page.versions], url=url)
     rows = zip(names, page.versions, page.latest, strict=True)
-    return Written([_version(name, version, latest) for name, version, latest in rows])
+    return Written(
+        [
+            _version(name, version, latest, version.owner if owner is None else owner)
+            for name, version, latest in rows
+        ]
+    )
 
 
-def _version(name: bytes, version: Entry | DeleteMarker, latest: bool) -> bytes:
+def _version(name: bytes, version: Entry | DeleteMarker, latest: bool, owner: str) -> bytes:
     second, milliseconds = divmod(version.modified, 1000)
     said = b"<Key>%b</Key><VersionId>%b</VersionId><IsLatest>%b</IsLatest>%b" % (
         name,
@@ -61,7 +69,7 @@ def _version(name: bytes, version: Entry | DeleteMarker, latest: bool) -> bytes:
         b"<LastModified>%b%b</LastModified>" % (_second(second), _MILLISECONDS[milliseconds]),
     )
     if isinstance(version, DeleteMarker):
-        return b"<DeleteMarker>%b%b</DeleteMarker>" % (said, _owner(version.owner))
+        return b"<DeleteMarker>%b%b</DeleteMarker>" % (said, _owner(owner))
     before, after = _shown(traits(version.attributes))
     return b"<Version>%b<ETag>&quot;%b&quot;</ETag>%b<Size>%d</Size>%b%b</Version>" % (
         said,
@@ -69,7 +77,7 @@ def _version(name: bytes, version: Entry | DeleteMarker, latest: bool) -> bytes:
         before,
         version.size,
         after,
-        _owner(version.owner),
+        _owner(owner),
     )
 
 

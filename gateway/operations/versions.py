@@ -16,8 +16,10 @@ from gateway.operations.listing import (
     MAX_KEYS,
     CommonPrefix,
     EncodingType,
+    owned,
     writing,
 )
+from gateway.policy.ownership import enforced
 from gateway.wire.shape import Label, Query, Shape, Written, Xml
 from store.records import Listed, VersionPage
 from store.version_id import NULL, decode
@@ -115,7 +117,8 @@ def _versions(call: Call, ask: ListObjectVersionsInput) -> tuple[VersionPage, Wr
         after_version=ask.version_id_marker,
         limit=min(ask.max_keys, MAX_KEYS),
     )
-    return page, listing_page.versions(page, url=ask.encoding_type is not None)
+    holder = call.bucket.owner if enforced(call.bucket.config) else None
+    return page, listing_page.versions(page, url=ask.encoding_type is not None, owner=holder)
 
 
 def _objects(call: Call, ask: ListObjectVersionsInput) -> tuple[VersionPage, Written]:
@@ -129,6 +132,7 @@ def _objects(call: Call, ask: ListObjectVersionsInput) -> tuple[VersionPage, Wri
             limit=min(ask.max_keys, MAX_KEYS),
             owners=True,
         )
+        page = owned(call.bucket, page)
     written = listing_page.only_versions(page, url=ask.encoding_type is not None)
     return _paged(page), written
 

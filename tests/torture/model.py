@@ -68,7 +68,8 @@ def _differences(run: Run, door: Door) -> list[str]:
             ),
         )
     except Exception as error:
-        return ["\n".join([f"{type(error).__name__}: {error}", *Machine.story[-TOLD:]])]
+        state = map(repr, Machine.last.buckets.values())
+        return ["\n".join([f"{type(error).__name__}: {error}", *Machine.story[-TOLD:], *state])]
     return []
 
 

@@ -13,7 +13,7 @@ from tests.torture.model_objects import (
     there,
     unchanged,
 )
-from tests.torture.model_rights import LIST, OWN, WRITE, check, check_object, may
+from tests.torture.model_rights import LIST, OWN, WRITE, check, check_object, may, owner_of
 from tests.torture.model_world import Acl, Bucket, Refused, Version, World, refuse
 
 
@@ -62,7 +62,7 @@ def copy(
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
     """
-    check(target, who, WRITE, *said.rights(), key=key)
+    check(target, who, WRITE, *said.rights(target), key=key)
     found = source(world, who, named, now)
     if (named.bucket, named.key, named.id, replaced) == (target.name, key, None, False):
         refuse("InvalidRequest")
@@ -74,7 +74,7 @@ def copy(
         check(target, who, OWN, "s3:PutObjectTagging", key=key)
     expect(target, key, when)
     copied = Version(
-        owner=who,
+        owner=owner_of(target, who),
         modified=now,
         body=found.body,
         etag=found.etag,

@@ -129,6 +129,10 @@ class Door:
         self.keys.close()
         self._prepared.close()
 
+    def collect(self) -> None:
+        """Give back space, and forget old uploads."""
+        self._loop.run_until_complete(self.store.collect())
+
     def ask(
         self,
         who: str,

@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -15,6 +16,7 @@ from tests.torture import model_keys
 from tests.torture.model_bodies import BODIES, FEW_LARGE, Body
 from tests.torture.model_door import Answer, Door, text
 from tests.torture.model_objects import ALWAYS, If
+from tests.torture.model_rights import holding
 from tests.torture.model_world import DAY, NULL, Bucket, Refused, Version, World
 
 Made = TypeVar("Made")
@@ -42,6 +44,8 @@ class Machine(RuleBasedStateMachine):
     runs: ClassVar[int] = 0
     story: ClassVar[list[str]] = []
     """Of the last run: what was asked and what came back."""
+    last: ClassVar[World] = World()
+    """Of the last run."""
     listings: ClassVar[dict[str, bytes]] = {}
     """How each bucket was listed at the end of its run: a digest."""
 
@@ -53,7 +57,7 @@ class Machine(RuleBasedStateMachine):
     def begin(self, seed: int, kind: str, other: str) -> None:
         Machine.runs += 1
         Machine.story = []
-        self.world = World()
+        self.world = Machine.last = World()
         self.keys = model_keys.some(seed)
         self.names = [f"model-{Machine.runs}-{number}" for number in range(2)]
         self.ids: set[str] = set()
@@ -68,7 +72,7 @@ class Machine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """All is there, byte for byte, whoever wrote it."""
-        if not hasattr(self, "world"):
+        if not hasattr(self, "world") or sys.exc_info()[0] is not None:
             return
         for name, bucket in self.world.buckets.items():
             self.ask(bucket.owner, "DELETE", f"/{name}", {"policy": ""})
@@ -86,7 +90,7 @@ class Machine(RuleBasedStateMachine):
                 if version.body is not None:
                     # Plainly, where it can be: an answer may be remembered.
                     query = {} if bucket.current(key) is version else {"versionId": version.id}
-                    who = version.owner or bucket.owner
+                    who, _ = holding(bucket, version)
                     answer = self.ask(who, "GET", f"/{name}/{key}", query)
                     self.same("bytes", answer.body, version.body.data)
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from tests.torture.model_bodies import Body
 from tests.torture.model_rights import (
+    OF_THE_BUCKETS_OWNER,
     OWN,
     READ_ACP,
     WRITE,
@@ -12,6 +13,8 @@ from tests.torture.model_rights import (
     check,
     check_object,
     may,
+    may_give,
+    owner_of,
 )
 from tests.torture.model_world import (
     FREE,
@@ -66,10 +69,13 @@ class Said:
     acl: Acl | None = None
     lock: Lock = FREE
 
-    def rights(self) -> Iterable[str]:
-        """https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html"""
+    def rights(self, bucket: Bucket) -> Iterable[str]:
+        """Whoever may put objects may give them to the bucket's owner.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html
+        """
         yield "s3:PutObject"
-        if self.acl is not None:
+        if self.acl is not None and not _of_owner(self.acl, bucket.owner):
             yield "s3:PutObjectAcl"
         if self.tags is not None:
             yield "s3:PutObjectTagging"
@@ -79,8 +85,16 @@ class Said:
             yield "s3:PutObjectLegalHold"
 
 
+def _of_owner(acl: Acl, owner: str) -> bool:
+    if acl.grants is None:
+        return acl.canned in OF_THE_BUCKETS_OWNER
+    return {who for who, _ in acl.grants} == {owner}
+
+
 def may_make(bucket: Bucket, who: str, key: str, said: Said) -> None:
-    check(bucket, who, WRITE, *said.rights(), key=key)
+    check(bucket, who, WRITE, *said.rights(bucket), key=key)
+    if said.acl is not None:
+        may_give(bucket, said.acl)
     if said.tags is not None:
         check(bucket, who, OWN, "s3:PutObjectTagging", key=key)
     if said.lock.mode:
@@ -98,7 +112,7 @@ def put(bucket: Bucket, who: str, key: str, body: Body, said: Said, when: If, no
     return bucket.add(
         key,
         Version(
-            owner=who,
+            owner=owner_of(bucket, who, said.acl),
             modified=now,
             body=body,
             etag=body.etag,
@@ -194,10 +208,12 @@ def of_object(bucket: Bucket, who: str, key: str, id: str | None, action: str) -
     return find(bucket, key, id)
 
 
-def of_acl(bucket: Bucket, who: str, key: str, id: str | None) -> Version:
+def of_acl(bucket: Bucket, who: str, key: str, id: str | None, acl: Acl) -> Version:
     """The object whose ACL is to be another."""
     action = "s3:PutObjectAcl" if id is None else "s3:PutObjectVersionAcl"
     found = there(bucket, key, id)
     named = id is not None
     check_object(bucket, who, WRITE_ACP, action, key=key, version=found, named=named)
-    return find(bucket, key, id)
+    found = find(bucket, key, id)
+    may_give(bucket, acl)
+    return found

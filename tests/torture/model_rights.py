@@ -3,6 +3,7 @@
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-s3-evaluates-access-control.html
 """
 
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
 
 from tests.torture.model_world import NOBODY, Acl, Bucket, Statement, Version, refuse
@@ -18,6 +19,8 @@ CANNED = {
 """https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#canned-acl"""
 OF_THE_BUCKETS_OWNER = {"bucket-owner-read": "READ", "bucket-owner-full-control": "FULL_CONTROL"}
 
+ENFORCED, PREFERRED = "BucketOwnerEnforced", "BucketOwnerPreferred"
+"""https://docs.aws.amazon.com/AmazonS3/latest/userguide/about-object-ownership.html"""
 LIST, WRITE, OWN = "READ", "WRITE", ""
 """Permissions on a bucket; ``OWN``: no ACL gives it."""
 READ_ACP, WRITE_ACP = "READ_ACP", "WRITE_ACP"
@@ -33,14 +36,53 @@ def grants(acl: Acl, owner: str, bucket_owner: str) -> tuple[tuple[str, str], ..
     return ((owner, "FULL_CONTROL"), *others, *CANNED.get(acl.canned, ()))
 
 
+def holding(bucket: Bucket, version: Version | None) -> tuple[str, Acl]:
+    """Whose the version is, or the bucket, and the ACL that counts."""
+    if bucket.ownership == ENFORCED:
+        return bucket.owner, Acl()
+    if version is None:
+        return bucket.owner, bucket.acl
+    return version.owner or bucket.owner, version.acl
+
+
+def shown_owner(bucket: Bucket, version: Version) -> str:
+    """In listings: nobody in particular is shown as that."""
+    return bucket.owner if bucket.ownership == ENFORCED else version.owner
+
+
+def owner_of(bucket: Bucket, writer: str, acl: Acl | None = None) -> str:
+    """Of a new object."""
+    given = bucket.ownership == PREFERRED and acl == Acl("bucket-owner-full-control")
+    return bucket.owner if given or bucket.ownership == ENFORCED else writer
+
+
+def is_public(acl: Acl) -> bool:
+    return any(who in (EVERYBODY, SIGNED) for who, _ in grants(acl, "A", "A"))
+
+
+def may_give(bucket: Bucket, acl: Acl) -> None:
+    """Whether the bucket or an object in it may get the ACL.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
+    """
+    owners = ((bucket.owner, "FULL_CONTROL"),)
+    harmless = acl == Acl("bucket-owner-full-control") or acl.grants == owners
+    if bucket.ownership == ENFORCED and not harmless:
+        refuse("AccessControlListNotSupported")
+    if "BlockPublicAcls" in bucket.blocked and is_public(acl):
+        refuse("AccessDenied")
+
+
 def _by_acl(bucket: Bucket, who: str, permission: str, version: Version | None) -> bool:
     if permission == OWN:
         return who == bucket.owner
-    holder = bucket.owner if version is None else version.owner or bucket.owner
+    holder, acl = holding(bucket, version)
     if who == holder:
         return True
-    acl = bucket.acl if version is None else version.acl
-    names = {EVERYBODY} if who == NOBODY else {EVERYBODY, SIGNED, who}
+    names = {EVERYBODY} if who == NOBODY else {EVERYBODY, SIGNED}
+    if "IgnorePublicAcls" in bucket.blocked:
+        names = set()
+    names |= {who} - {NOBODY}
     return any(
         grantee in names and given in (permission, "FULL_CONTROL")
         for grantee, given in grants(acl, holder, bucket.owner)
@@ -55,6 +97,11 @@ def _says(bucket: Bucket, who: str, action: str, key: str | None) -> str:
                 return "Deny"
             said = "Allow"
     return said
+
+
+def opens(policy: Iterable[Statement]) -> bool:
+    """The policy is public."""
+    return any(each.allow and each.who == "*" for each in policy)
 
 
 def _about(statement: Statement, who: str, action: str, key: str | None) -> bool:
@@ -80,7 +127,9 @@ def may(
         return False
     if _by_acl(bucket, who, permission, version):
         return True
-    ours = version is None or (version.owner or bucket.owner) == bucket.owner
+    ours = holding(bucket, version)[0] == bucket.owner
+    if "RestrictPublicBuckets" in bucket.blocked and opens(bucket.policy):
+        return False
     return ours and bool(said) and all(each == "Allow" for each in said)
 
 

@@ -4,17 +4,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule
 
 from tests.torture import model_objects as model
+from tests.torture import model_uploads
 from tests.torture.model_door import text
 from tests.torture.model_machine import BUCKET, KEY, VERSION, WHO, iso
 from tests.torture.model_rights import OWN, check
+from tests.torture.model_rules_controls import Controls
 from tests.torture.model_rules_objects import TAGS, xml
-from tests.torture.model_rules_rights import Rights
 from tests.torture.model_world import DAY, Lock, Version, refuse, relocked
 
 _VERBS = {"p": ("PUT", "Put", 200), "g": ("GET", "Get", 200), "d": ("DELETE", "Delete", 204)}
 
 
-class Locks(Rights):
+class Locks(Controls):
     """What is said of an object after it was made."""
 
     @rule(
@@ -139,9 +140,16 @@ class Locks(Rights):
 
         self.outcome(answer, wanted)
 
-    @rule(days=st.integers(1, 3))
+    @rule(days=st.sampled_from([1, 2, 3, 8]))
     def wait(self, days: int) -> None:
         self.door.clock.now += days * DAY
+
+    @rule()
+    def collect(self) -> None:
+        """The collector has a round, as it has when nobody asks it to."""
+        self.door.collect()
+        for bucket in self.world.buckets.values():
+            model_uploads.collect(bucket, self.now)
 
 
 class Everything(Locks):

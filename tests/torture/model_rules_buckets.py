@@ -25,7 +25,7 @@ class Buckets(Uploads):
                 return Bucket(name, who, self.now, versioning=versioning, locks=locks)
             if there.owner != who:
                 refuse("BucketAlreadyExists")
-            if there.acl != Acl() or there.locks != locks:
+            if there.acl != Acl() or there.locks != locks or there.ownership:
                 refuse("BucketAlreadyOwnedByYou")
             return there
 

@@ -12,7 +12,7 @@ from tests.torture.model_door import Answer, text
 from tests.torture.model_keys import DELIMITERS
 from tests.torture.model_lists import Page, is_after, page
 from tests.torture.model_machine import BUCKET, WHO, Machine, iso, quoted
-from tests.torture.model_rights import LIST, check
+from tests.torture.model_rights import LIST, check, shown_owner
 from tests.torture.model_rules_objects import ILLEGIBLE
 from tests.torture.model_world import Upload, Version
 
@@ -129,7 +129,7 @@ class Lists(Machine):
     ) -> None:
         found = [self._object(each, url) for each in answer.all("Contents")]
         rows = [
-            (*self._row(key, version), version.owner if owners else "-")
+            (*self._row(key, version), shown_owner(self.bucket(at), version) if owners else "-")
             for key, version in wanted.rows
         ]
         self.same("contents", found, rows)
@@ -219,7 +219,7 @@ class Lists(Machine):
             latest = str(bucket.newest(key) is each).lower()
             row = (key, iso(each.modified), "", "", "")
             row = self._row(key, each) if each.body is not None else row
-            rows.append((*row, each.owner, each.id, latest))
+            rows.append((*row, shown_owner(bucket, each), each.id, latest))
         self.same("versions", found, rows)
         self._check_prefixes(answer, wanted.prefixes, url)
 

@@ -89,15 +89,17 @@ class Objects(Machine):
                 return replace(said, lock=Lock(hold=pick % 4 != 0))
         return said
 
-    def first_object(self, source: random.Random, at: int, key: str) -> None:
+    def first_object(self, source: random.Random, at: int, key: str, who: str = "O") -> None:
         """Of what there is before the first step."""
+        who = self.user(who, at)
         bucket, data = self.world.buckets[self.names[at]], source.choice(BODIES)
-        extra = source.choice("llh  " if bucket.locks else "ta   ").strip()
+        kinds = "llh  " if bucket.locks else "ta   "
+        extra = source.choice(kinds if who == bucket.owner else "a").strip()
         said = self.said(0, extra, source.randrange(12))
         headers = self.headers(said) | content_md5(data)
-        answer = self.ask(bucket.owner, "PUT", f"/{bucket.name}/{key}", headers=headers, body=data)
+        answer = self.ask(who, "PUT", f"/{bucket.name}/{key}", headers=headers, body=data)
         self.same("status", answer.status, 200)
-        made = model.put(bucket, bucket.owner, key, data, said, ALWAYS, self.now)
+        made = model.put(bucket, who, key, data, said, ALWAYS, self.now)
         self.named(made, answer.headers.get("x-amz-version-id"))
 
     def headers(self, said: Said) -> dict[str, str]:

@@ -10,10 +10,19 @@ from hypothesis.stateful import rule
 from tests.torture import model_objects as model
 from tests.torture.model_door import Answer, text
 from tests.torture.model_machine import BUCKET, KEY, VERSION, WHO
-from tests.torture.model_rights import EVERYBODY, READ_ACP, WRITE_ACP, check, grants
+from tests.torture.model_rights import (
+    EVERYBODY,
+    READ_ACP,
+    WRITE_ACP,
+    check,
+    grants,
+    holding,
+    may_give,
+    opens,
+)
 from tests.torture.model_rules_buckets import Buckets
 from tests.torture.model_rules_objects import ACLS
-from tests.torture.model_world import Acl, Statement, refuse
+from tests.torture.model_world import Acl, Bucket, Statement, refuse
 
 BUCKET_ACLS = (
     *(Acl("public-read"), Acl("public-read-write"), Acl("authenticated-read"), Acl("private")),
@@ -42,16 +51,26 @@ class Rights(Buckets):
     def begin_others(self, source: random.Random) -> None:
         super().begin_others(source)
         bucket = self.world.buckets[self.names[0]]
+        if source.random() < 0.3:
+            self._give(bucket, Acl("public-read-write"))
+            for key in source.sample(self.keys[:6], 2):
+                self.first_object(source, 0, key, "B")
+        if source.random() < 0.4:
+            self._give(bucket, source.choice(BUCKET_ACLS))
         if source.random() < 0.4:
             who, actions = source.choice("BB*A"), source.choice(ACTIONS)
             said = [Statement(source.random() < 0.6, who, actions, source.choice(("", "", "a")))]
             document = json.dumps(self._policy(bucket.name, said)).encode()
-            self.ask(bucket.owner, "PUT", f"/{bucket.name}", {"policy": ""}, body=document)
+            query = {"policy": ""}
+            answer = self.ask(bucket.owner, "PUT", f"/{bucket.name}", query, body=document)
+            self.same("status", answer.status, 204)
             bucket.policy = tuple(said)
-        if source.random() < 0.4:
-            bucket.acl = source.choice(BUCKET_ACLS)
-            headers = self.acl_headers(bucket.acl)
-            self.ask("A", "PUT", f"/{bucket.name}", {"acl": ""}, headers)
+
+    def _give(self, bucket: Bucket, acl: Acl) -> None:
+        headers = self.acl_headers(acl)
+        answer = self.ask(bucket.owner, "PUT", f"/{bucket.name}", {"acl": ""}, headers)
+        self.same("status", answer.status, 200)
+        bucket.acl = acl
 
     @rule(who=st.sampled_from("AAAAB"), at=BUCKET, said=st.lists(STATEMENT, min_size=1, max_size=2))
     def put_policy(self, who: str, at: int, said: list[Statement]) -> None:
@@ -62,6 +81,8 @@ class Rights(Buckets):
         def wanted() -> None:
             bucket = self.bucket(at)
             if who != bucket.owner:
+                refuse("AccessDenied")
+            if "BlockPublicPolicy" in bucket.blocked and opens(said):
                 refuse("AccessDenied")
             bucket.policy = tuple(said)
 
@@ -115,6 +136,7 @@ class Rights(Buckets):
         def wanted() -> None:
             bucket = self.bucket(at)
             check(bucket, who, WRITE_ACP, "s3:PutBucketAcl")
+            may_give(bucket, acl)
             bucket.acl = acl
 
         self.outcome(answer, wanted)
@@ -126,7 +148,8 @@ class Rights(Buckets):
         def wanted() -> tuple[tuple[str, str], ...]:
             bucket = self.bucket(at)
             check(bucket, who, READ_ACP, "s3:GetBucketAcl")
-            return grants(bucket.acl, bucket.owner, bucket.owner)
+            holder, acl = holding(bucket, None)
+            return grants(acl, holder, bucket.owner)
 
         self._check_grants(answer, self.outcome(answer, wanted))
 
@@ -138,7 +161,7 @@ class Rights(Buckets):
         query = {"acl": ""} | ({} if id is None else {"versionId": id})
         headers = self.acl_headers(acl)
         answer = self.ask(who, "PUT", f"/{self.name(at)}/{key_}", query, headers)
-        found = self.outcome(answer, lambda: model.of_acl(self.bucket(at), who, key_, id))
+        found = self.outcome(answer, lambda: model.of_acl(self.bucket(at), who, key_, id, acl))
         if found is not None:
             found.acl = acl
 
@@ -153,7 +176,8 @@ class Rights(Buckets):
         def wanted() -> tuple[tuple[str, str], ...]:
             bucket = self.bucket(at)
             found = model.read(bucket, who, key_, id, action="s3:GetObjectAcl")
-            return grants(found.acl, found.owner or bucket.owner, bucket.owner)
+            holder, acl = holding(bucket, found)
+            return grants(acl, holder, bucket.owner)
 
         self._check_grants(answer, self.outcome(answer, wanted))
 

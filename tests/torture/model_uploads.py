@@ -6,8 +6,8 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpuoverview.html
 from tests.torture.model_bodies import Body, body, etag_of_parts
 from tests.torture.model_copies import Source, source
 from tests.torture.model_objects import If, Said, expect, may_make
-from tests.torture.model_rights import WRITE, check
-from tests.torture.model_world import Acl, Bucket, Upload, Version, World, refuse
+from tests.torture.model_rights import WRITE, check, owner_of
+from tests.torture.model_world import DAY, Acl, Bucket, Upload, Version, World, refuse
 
 LEAST_PART = 100
 """The product's limit of 5 MiB is made this small while the model runs."""
@@ -97,7 +97,7 @@ def complete(
     expect(bucket, key, when)
     etag = etag_of_parts(chosen)
     made = Version(
-        owner=upload.owner,
+        owner=owner_of(bucket, upload.owner),
         modified=now,
         body=body(b"".join(part.data for part in chosen)),
         etag=etag,
@@ -106,7 +106,7 @@ def complete(
         parts=tuple(len(part.data) for part in chosen),
         lock=bucket.default_lock(now),
     )
-    upload.completed = etag
+    upload.completed, upload.completed_at = etag, now
     return etag, bucket.add(key, made)
 
 
@@ -114,3 +114,12 @@ def abort(bucket: Bucket, who: str, key: str, id: str) -> None:
     check(bucket, who, WRITE, "s3:AbortMultipartUpload", key=key)
     running(bucket, key, id)
     del bucket.uploads[id]
+
+
+def collect(bucket: Bucket, now: int) -> None:
+    """What the collector forgets: completed a day ago, or begun a week ago."""
+    bucket.uploads = {
+        id: each
+        for id, each in bucket.uploads.items()
+        if (each.completed_at >= now - DAY if each.completed else each.created >= now - 7 * DAY)
+    }

@@ -26,12 +26,14 @@ class Refused(Exception):
 
 
 _STATUS = {
+    "AccessControlListNotSupported": 400,
     "AccessDenied": 403,
     "BucketAlreadyExists": 409,
     "BucketAlreadyOwnedByYou": 409,
     "BucketNotEmpty": 409,
     "EntityTooSmall": 400,
     "InvalidArgument": 400,
+    "InvalidBucketAclWithObjectOwnership": 400,
     "InvalidBucketState": 409,
     "InvalidPart": 400,
     "InvalidPartOrder": 400,
@@ -124,6 +126,7 @@ class Upload:
     parts: dict[int, tuple[Body, int]] = field(default_factory=dict)
     """By number: the bytes, and when they came."""
     completed: str = ""
+    completed_at: int = 0
 
 
 @dataclass
@@ -139,11 +142,15 @@ class Bucket:
     rule: tuple[str, int] | None = None
     """Mode and days of the default retention."""
     policy: tuple[Statement, ...] = ()
+    ownership: str = ""
+    """Its controls, if it has some."""
+    blocked: frozenset[str] = frozenset()
+    """What its public access block names."""
     tags: dict[str, str] | None = None
-    keys: dict[str, list[Version]] = field(default_factory=dict)
+    keys: dict[str, list[Version]] = field(default_factory=dict, repr=False)
     """Newest first, never empty."""
-    uploads: dict[str, Upload] = field(default_factory=dict)
-    gone: list[str] = field(default_factory=list)
+    uploads: dict[str, Upload] = field(default_factory=dict, repr=False)
+    gone: list[str] = field(default_factory=list, repr=False)
     """Ids of versions that were deleted."""
 
     def current(self, key: str) -> Version | None:

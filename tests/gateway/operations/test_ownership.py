@@ -155,6 +155,30 @@ def full_control(gateway, name: str) -> dict:
     return {"Grantee": grantee, "Permission": "FULL_CONTROL"}
 
 
+def test_enforced_ownership_makes_what_others_put_before_the_owners_in_listings(
+    new_bucket, s3, stranger, gateway
+):
+    bucket = new_bucket(ACL="public-read-write")
+    stranger.put_object(Bucket=bucket, Key="k")
+    assert owner_of(s3, bucket, "k") == canonical_id(gateway.stranger.key)
+    s3.put_bucket_acl(Bucket=bucket, ACL="private")
+    own(s3, bucket, "BucketOwnerEnforced")
+
+    def owners() -> set[str]:
+        listed = [
+            *s3.list_objects(Bucket=bucket)["Contents"],
+            *s3.list_objects_v2(Bucket=bucket, FetchOwner=True)["Contents"],
+            *s3.list_object_versions(Bucket=bucket)["Versions"],
+        ]
+        return {each["Owner"]["ID"] for each in listed}
+
+    assert owners() == {canonical_id(gateway.owner.key)}
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    assert owners() == {canonical_id(gateway.owner.key)}
+    own(s3, bucket, "ObjectWriter")
+    assert owners() == {canonical_id(gateway.stranger.key)}
+
+
 def test_enforced_ownership_takes_only_grants_that_say_the_same(bucket, s3, gateway):
     own(s3, bucket, "BucketOwnerEnforced")
     to = {"Bucket": bucket, "Key": "key"}
