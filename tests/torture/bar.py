@@ -28,6 +28,7 @@ MODULES: tuple[str, ...] = (
     "fuzz",
     "fuzz_wire",
     "upgrade",
+    "memory",
 )
 """Modules of this package, one for each gate: its ``GATE``."""
 
