@@ -25,6 +25,8 @@ from store.records import Deleted, Deletion
 from store.version_id import decode
 
 MAX_DELETED = 1000
+FEW = 100
+"""Keys that are dealt with in one go."""
 ASKED_AT_ONCE = 16
 """Keys that a bucket policy is asked about in a row."""
 
@@ -96,6 +98,7 @@ async def delete_objects(call: Call, ask: DeleteObjectsInput) -> DeleteObjectsOu
         for one in wanted
         if id(one) not in denied and (not one.version_id or decode(one.version_id) is not None)
     ]
+    await _others_turn(wanted)
     answers = await call.store.delete(
         call.bucket,
         [
@@ -109,6 +112,7 @@ async def delete_objects(call: Call, ask: DeleteObjectsInput) -> DeleteObjectsOu
         ],
         owner=call.caller.id,
     )
+    await _others_turn(wanted)
     found = denied | dict(zip(map(id, served), answers, strict=True))
     deleted, errors = [], []
     for one in wanted:
@@ -119,7 +123,14 @@ async def delete_objects(call: Call, ask: DeleteObjectsInput) -> DeleteObjectsOu
             errors.append(_error(one, answer))
         elif not ask.delete.quiet:
             deleted.append(_deleted(one, answer))
+    await _others_turn(wanted)
     return DeleteObjectsOutput(deleted=tuple(deleted), errors=tuple(errors))
+
+
+async def _others_turn(wanted: Sequence[ObjectIdentifier]) -> None:
+    """Between steps that take up to 0.6 ms each for 1,000 keys."""
+    if len(wanted) > FEW:
+        await asyncio.sleep(0)
 
 
 def _deleted(one: ObjectIdentifier, answer: Deleted) -> DeletedObject:
