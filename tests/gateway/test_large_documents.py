@@ -1,11 +1,13 @@
 """Documents as large as AWS takes them, and what goes on meanwhile."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 from botocore.exceptions import ClientError
 
 from gateway import serve
+from gateway.operations import delete
 
 
 def test_a_bucket_takes_a_thousand_lifecycle_rules(s3, bucket):
@@ -40,3 +42,21 @@ def test_large_documents_are_read_off_the_loop(gateway, s3, bucket, monkeypatch)
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     assert threads["PutBucketVersioningInput"].name == "gateway under test"
     assert threads["CompleteMultipartUploadInput"].name != "gateway under test"
+
+
+@pytest.mark.parametrize(("keys", "turns"), [(1000, 3), (1, 0)])
+def test_others_have_their_turn_while_a_thousand_keys_are_deleted(
+    s3, bucket, monkeypatch, keys, turns
+):
+    taken = []
+    others_turn = delete.asyncio.sleep
+
+    async def noted(seconds):
+        taken.append(seconds)
+        await others_turn(seconds)
+
+    monkeypatch.setattr(delete, "asyncio", SimpleNamespace(sleep=noted))
+    objects = [{"Key": f"k{number}"} for number in range(keys)]
+    answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects})
+    assert len(answer["Deleted"]) == keys
+    assert taken == [0] * turns
