@@ -88,7 +88,7 @@ def _lap(
 def run(run: Run) -> Outcome:
     """Each limit with a server of its own: attacked, and after the attack."""
     violations: list[str] = []
-    count, rounds = run.of(SOCKETS, 300), run.of(ROUNDS, len(SIZES))
+    count, rounds = run.of(SOCKETS, 150), run.of(ROUNDS, len(SIZES))
     lines = 0
     limits = LIMITS if run.scale >= 1 else LIMITS[:1]
     for limit in limits:
@@ -135,5 +135,5 @@ GATE = Gate(
     bar="64 to 256 descriptors, 2,000 idle connections: honest clients served, no flood in the log",
     run=run,
     mutants=["no_connection_gives_way", "no_limit_of_connections"],
-    short=0.05,
+    short=0.03,
 )

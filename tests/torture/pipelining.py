@@ -21,7 +21,7 @@ MOST_BYTES = 64 << 20
 MOST_SECONDS = 1.0
 """Of an honest request meanwhile."""
 PATIENCE_SECONDS = 20.0
-STALL_SECONDS = 3.0
+STALL_SECONDS = 2.0
 HOST = b"Host: localhost\r\n"
 
 FIRST_BYTES = 100_000
