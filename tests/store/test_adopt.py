@@ -7,7 +7,6 @@ from contextlib import closing
 import apsw
 import pytest
 from storing import LARGE, QUICK, audit, content, dump, make_bucket, noise, opened, put, replayed
-from test_crash import child
 
 from store import base, database, fsck, journal, outbox
 from store.adopt import KEPT, adopt
@@ -15,6 +14,7 @@ from store.errors import Damaged, JournalMismatch
 from store.prepare import prepare
 from store.rebuild import rebuild
 from store.trimming import trim
+from tests.store.crash.killing import child
 
 
 @pytest.fixture

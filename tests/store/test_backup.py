@@ -20,7 +20,6 @@ from storing import (
     put,
     put_part,
 )
-from test_crash import child, crashed
 
 from store import backup as backing
 from store import base, database, files, fsck, migrations, outbox, recovery
@@ -28,6 +27,7 @@ from store.backup import backup
 from store.errors import Damaged, DirectoryLocked
 from store.lock import DirectoryLock
 from store.rebuild import rebuild
+from tests.store.crash.killing import child, crashed
 
 SMALL = 500
 

@@ -19,7 +19,6 @@ from storing import (
     put_part,
     replayed,
 )
-from test_crash import child
 
 from store import chores, compaction, database, fsck
 from store.chores import AGAIN_MILLISECONDS, DAY_MILLISECONDS, Chores
@@ -28,6 +27,7 @@ from store.database import every
 from store.engine import Engine
 from store.errors import NoSuchEntry
 from store.prepare import prepare
+from tests.store.crash.killing import child
 
 MIB = 1 << 20
 DAY = 86_400_000

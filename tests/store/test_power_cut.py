@@ -11,9 +11,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from crash.check import violations
-from crash.plan import BUCKET, MIXED, SETTINGS, History, plan, run
-from crash.power import Platter, under
 from storing import make_bucket, opened
 
 from store import files, fsck, journal
@@ -21,6 +18,9 @@ from store.journal import Journal
 from store.prepare import prepare
 from store.store import Store
 from store.trimming import trim
+from tests.store.crash.check import violations
+from tests.store.crash.plan import BUCKET, MIXED, SETTINGS, History, plan, run
+from tests.store.crash.power import Platter, under
 
 STEPS = 12
 CUTS = 12

@@ -20,7 +20,6 @@ from storing import (
     put_part,
     replayed,
 )
-from test_crash import child
 
 from store import base, chores, database, files, fsck
 from store import scrub as scrubbing
@@ -31,6 +30,7 @@ from store.rebuild import rebuild
 from store.scrub import Report, is_due, report, scrub
 from store.settings import Settings
 from store.trimming import trim
+from tests.store.crash.killing import child
 
 DAY = 86_400_000
 

@@ -17,7 +17,6 @@ from storing import (
     opened,
     put,
 )
-from test_crash import child
 
 from store import base, chores, database, fsck, journal, outbox, trimming
 from store.chores import AGAIN_MILLISECONDS, Chores
@@ -28,6 +27,7 @@ from store.prepare import prepare
 from store.rebuild import rebuild
 from store.settings import Settings
 from store.trimming import is_due, trim
+from tests.store.crash.killing import child
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from tests.torture.gate import Gate
 
 MODULES: tuple[str, ...] = (
     "kill",
+    "crash_points",
     "power_cut",
     "bit_rot",
     "full_disk",

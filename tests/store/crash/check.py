@@ -12,9 +12,12 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
-from storing import audit, content, noise, put, serving
-
-from crash.plan import (
+from store import database, fsck
+from store.database import every
+from store.frontier import page_up
+from store.prepare import prepare
+from store.store import Store
+from tests.store.crash.plan import (
     BUCKET,
     KEYS,
     LANES,
@@ -26,11 +29,7 @@ from crash.plan import (
     key_of,
     segments,
 )
-from store import database, fsck
-from store.database import every
-from store.frontier import page_up
-from store.prepare import prepare
-from store.store import Store
+from tests.store.storing import audit, content, noise, put, serving
 
 
 async def violations(directory: Path, history: History, *, killed: bool = False) -> list[str]:

@@ -1,4 +1,4 @@
-"""The process that is killed: ``python -m crash.child VERB DIRECTORY SEED STEPS FIRST VERBS``.
+"""The process that is killed: ``python -m tests.store.crash.child VERB DIRECTORY ...``.
 
 Writes one line of JSON to its output after each answer of the store, and nothing else.
 """
@@ -9,8 +9,6 @@ import os
 import sys
 from pathlib import Path
 
-from crash import versions
-from crash.plan import SETTINGS, plan, run
 from store import recovery
 from store.adopt import adopt
 from store.backup import backup
@@ -20,6 +18,8 @@ from store.rebuild import rebuild
 from store.scrub import scrub
 from store.store import Store
 from store.trimming import trim
+from tests.store.crash import versions
+from tests.store.crash.plan import SETTINGS, plan, run
 
 
 def _ack(ack) -> None:

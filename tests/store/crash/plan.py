@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from storing import PLAIN, make_bucket, noise, put, put_part
-
 from store.records import Bucket, Deleted
 from store.store import Settings, Store
+from tests.store.storing import PLAIN, make_bucket, noise, put, put_part
 
 SETTINGS = Settings(
     inline_bytes=4096,

@@ -10,12 +10,11 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from storing import audit, content, make_bucket, noise, opened, put
-
-from crash.plan import BUCKET, SETTINGS
 from store import fsck
 from store.records import ENABLED, SUSPENDED, DeleteMarker, Deletion
 from store.store import Store
+from tests.store.crash.plan import BUCKET, SETTINGS
+from tests.store.storing import audit, content, make_bucket, noise, opened, put
 
 KEYS = (b"a", b"b")
 _SIZES = (0, 700, 40_000, 100_000)
