@@ -60,7 +60,7 @@ class Answer:
     @property
     def code(self) -> str:
         """Of a refusal; empty where HTTP has no body to say it."""
-        return self.text("Code") if self.body else ""
+        return self.text("Code") if self.body and self.status >= 300 else ""
 
     def text(self, name: str) -> str:
         """Of the first element of this name; empty without one."""

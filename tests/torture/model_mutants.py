@@ -13,7 +13,7 @@ from gateway.operations import complete
 from gateway.policy.evaluate import Verdict
 from gateway.ranges import Span
 from gateway.remembered import Remembered
-from store import commits, deletions, listing, version_listing
+from store import collector, commits, deletions, listing, version_listing
 from store.records import ENABLED, Entry
 from store.store import Store
 
@@ -126,6 +126,18 @@ def parts_that_are_not_named_are_joined() -> AbstractContextManager[Any]:
     return patch.object(complete, "_chosen", mutated)
 
 
+def enforced_ownership_is_forgotten() -> AbstractContextManager[Any]:
+    return patch.object(gateway.access, "enforced", lambda documents: False)
+
+
+def collector_drops_uploads_too_early() -> AbstractContextManager[Any]:
+    return patch.object(collector, "_DAY", 1000)
+
+
+def default_retention_is_not_given() -> AbstractContextManager[Any]:
+    return patch.object(commits.retention, "of_new", lambda attributes, lock, now: attributes)
+
+
 MUTANTS: dict[str, Mutant] = {
     each.__name__: each
     for each in (
@@ -140,5 +152,8 @@ MUTANTS: dict[str, Mutant] = {
         range_ends_early,
         version_marker_is_shown_again,
         parts_that_are_not_named_are_joined,
+        enforced_ownership_is_forgotten,
+        collector_drops_uploads_too_early,
+        default_retention_is_not_given,
     )
 }

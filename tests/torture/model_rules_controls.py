@@ -5,7 +5,7 @@ from hypothesis.stateful import rule
 
 from tests.torture.model_machine import BUCKET
 from tests.torture.model_rights import ENFORCED, OWN, PREFERRED, check, grants
-from tests.torture.model_rules_rights import Rights
+from tests.torture.model_rules_rights import Rights, ownership
 from tests.torture.model_world import refuse
 
 OWNERSHIP = ("", PREFERRED, PREFERRED, ENFORCED, ENFORCED, "ObjectWriter")
@@ -19,10 +19,8 @@ class Controls(Rights):
     def put_ownership(self, who: str, at: int, wanted: str) -> None:
         """None: the controls are removed."""
         path, query = f"/{self.name(at)}", {"ownershipControls": ""}
-        said = f"<Rule><ObjectOwnership>{wanted}</ObjectOwnership></Rule>"
-        document = f"<OwnershipControls>{said}</OwnershipControls>".encode()
         if wanted:
-            answer = self.ask(who, "PUT", path, query, body=document)
+            answer = self.ask(who, "PUT", path, query, body=ownership(wanted))
         else:
             answer = self.ask(who, "DELETE", path, query)
 

@@ -11,7 +11,9 @@ from tests.torture import model_objects as model
 from tests.torture.model_door import Answer, text
 from tests.torture.model_machine import BUCKET, KEY, VERSION, WHO
 from tests.torture.model_rights import (
+    ENFORCED,
     EVERYBODY,
+    PREFERRED,
     READ_ACP,
     WRITE_ACP,
     check,
@@ -45,6 +47,11 @@ STATEMENT = st.builds(
 )
 
 
+def ownership(controls: str) -> bytes:
+    said = f"<Rule><ObjectOwnership>{controls}</ObjectOwnership></Rule>"
+    return f"<OwnershipControls>{said}</OwnershipControls>".encode()
+
+
 class Rights(Buckets):
     """Who may do what, from now on."""
 
@@ -55,7 +62,10 @@ class Rights(Buckets):
             self._give(bucket, Acl("public-read-write"))
             for key in source.sample(self.keys[:6], 2):
                 self.first_object(source, 0, key, "B")
-        if source.random() < 0.4:
+        if source.random() < 0.3:
+            self._give(bucket, Acl())
+            self._own(bucket, source.choice((PREFERRED, ENFORCED, ENFORCED)))
+        elif source.random() < 0.5:
             self._give(bucket, source.choice(BUCKET_ACLS))
         if source.random() < 0.4:
             who, actions = source.choice("BB*A"), source.choice(ACTIONS)
@@ -65,6 +75,12 @@ class Rights(Buckets):
             answer = self.ask(bucket.owner, "PUT", f"/{bucket.name}", query, body=document)
             self.same("status", answer.status, 204)
             bucket.policy = tuple(said)
+
+    def _own(self, bucket: Bucket, controls: str) -> None:
+        query, document = {"ownershipControls": ""}, ownership(controls)
+        answer = self.ask(bucket.owner, "PUT", f"/{bucket.name}", query, body=document)
+        self.same("status", answer.status, 200)
+        bucket.ownership = controls
 
     def _give(self, bucket: Bucket, acl: Acl) -> None:
         headers = self.acl_headers(acl)
