@@ -141,6 +141,9 @@ class Connection(FastLane):
             if not gone:
                 log.error("an answer to %s was cut short", request.remote, exc_info=exc)
             self.force_close()
+            if exc is not None:
+                # aiohttp has what is raised here in a circle, and with it all that led to it.
+                exc.__traceback__ = None
             raise ConnectionError
         response, story = refuse(_refusal(status, exc), request.remote or "")
         trace.write(story, self._server.log_format)

@@ -15,6 +15,7 @@ from aiohttp.http_parser import HttpRequestParser
 LEAST_BYTES = 256 * 1024
 """Below this much left, changing places costs more than it saves."""
 
+_GONE = "the client has gone"
 _NOTHING = memoryview(b"")
 _waste = memoryview(bytearray(LEAST_BYTES))
 
@@ -61,7 +62,7 @@ class Receiving(asyncio.BufferedProtocol):
         self._filled = 0
         self._last = 0.0
         self._turn: asyncio.Future[None] | None = None
-        self._lost: Exception | None = None
+        self._lost = False
         self._wasting = False
         self._transport.pause_reading()
         self._transport.set_protocol(self)
@@ -74,8 +75,8 @@ class Receiving(asyncio.BufferedProtocol):
         """
         if not self._left:
             return 0
-        if self._lost is not None:
-            raise self._lost
+        if self._lost:
+            raise ConnectionResetError(_GONE)
         self._into, self._filled = into[: self._left], 0
         self._last = self._loop.time()
         self._turn = self._loop.create_future()
@@ -92,7 +93,7 @@ class Receiving(asyncio.BufferedProtocol):
 
     def release(self) -> None:
         """Nobody wants the rest: it is thrown away as it comes, and then the connection goes on."""
-        if self._left and self._lost is None:
+        if self._left and not self._lost:
             self._wasting = True
             self._transport.resume_reading()
 
@@ -106,7 +107,7 @@ class Receiving(asyncio.BufferedProtocol):
             self._watch = self._loop.call_later(left, self._look)
 
     def _give_back(self) -> None:
-        if self._lost is not None or self._connection.transport is None:
+        if self._lost or self._connection.transport is None:
             return
         connection = self._connection
         # The old parser still waits for what went past it.
@@ -145,9 +146,9 @@ class Receiving(asyncio.BufferedProtocol):
         """The body is cut: the transport closes itself."""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._lost = exc or ConnectionResetError("the client has gone")
+        self._lost = True
         if self._turn is not None and not self._turn.done():
-            self._turn.set_exception(self._lost)
+            self._turn.set_exception(exc or ConnectionResetError(_GONE))
         self._connection.connection_lost(exc)
 
     def pause_writing(self) -> None:

@@ -40,10 +40,16 @@ class WireBody:
             return True
         return self._broken or self._request.content.exception() is not None
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
+    # No generator: one that is not read to its end keeps its last piece until it is collected.
+    def __aiter__(self) -> AsyncIterator[bytes]:
         """Raises ``RequestTimeout`` on a stalled or too slow body, ``IncompleteBody`` on a cut."""
-        while data := await self._piece():
-            yield data
+        return self
+
+    async def __anext__(self) -> bytes:
+        data = await self._piece()
+        if not data:
+            raise StopAsyncIteration
+        return data
 
     async def fill(self, into: memoryview) -> int:
         """A ``store.filling.Fill``, after any number of pieces. Raises as iterating does."""
@@ -65,8 +71,9 @@ class WireBody:
 
     def release(self) -> None:
         """The request is answered: what has not been read of its body goes to waste."""
-        if self._receiving is not None:
-            self._receiving.release()
+        receiving, self._receiving = self._receiving, None  # which has a way back to this
+        if receiving is not None:
+            receiving.release()
 
     async def _piece(self) -> bytes:
         if self._expects:
@@ -83,6 +90,7 @@ class WireBody:
             self._broken = True
             raise RequestTimeout from None
         except _CUT as error:
+            error.__traceback__ = None  # aiohttp keeps the error with the request: a circle
             raise IncompleteBody from error
         except RuntimeError as error:  # the client left before anybody waited for more
             if self._request.protocol.connected:

@@ -66,7 +66,7 @@ class GuardedBody:
 
     @cached_property
     def _pieces(self) -> AsyncIterator[bytes]:
-        return self._wire()
+        return aiter(self._raw)
 
     @cached_property
     def _fill(self) -> Fill:
@@ -118,18 +118,29 @@ class GuardedBody:
         if self.size is not None and self.size > most:
             raise EntityTooLarge(ProposedSize=self.size, MaxSizeAllowed=most)
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        async for data in self._pieces:
-            if self._frames is None:
-                self._count(len(data))
-                yield data
-                continue
-            self._unframed.extend(self._frames.feed(data))
-            while self._unframed:  # by whoever comes first, this or ``fill``
-                piece = self._unframed.popleft()
-                self._count(len(piece))
-                yield bytes(piece)
-        self._end()
+    # No generators: one that nobody reads to its end keeps all it knows until it is collected.
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        if self._frames is None:
+            data = await self._next()
+            self._count(len(data))
+            return data
+        while not self._unframed:
+            self._unframed.extend(self._frames.feed(await self._next()))
+        piece = self._unframed.popleft()  # by whoever comes first, this or ``fill``
+        self._count(len(piece))
+        return bytes(piece)
+
+    async def _next(self) -> bytes:
+        try:
+            return await anext(self._pieces)
+        except StopAsyncIteration:
+            self._end()
+            raise
+        except (ConnectionError, EOFError) as error:
+            raise IncompleteBody from error
 
     def whole(self, most: int) -> bytes | None:
         """A ``store.filling.TakeWhole``. Raises as iterating does."""
@@ -142,13 +153,6 @@ class GuardedBody:
         self._count(len(data))
         self._end()
         return data
-
-    async def _wire(self) -> AsyncIterator[bytes]:
-        try:
-            async for data in self._raw:
-                yield data
-        except (ConnectionError, EOFError) as error:
-            raise IncompleteBody from error
 
     def _count(self, more: int) -> None:
         self._received += more

@@ -1,6 +1,7 @@
 """Large bodies over real sockets: taken straight off the wire, and the connection lives on."""
 
 import asyncio
+import gc
 import hashlib
 import os
 import socket
@@ -15,6 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 from gateway import receiving, wire_body
+from gateway.auth.body import GuardedBody
 from tests.gateway.auth.test_on_the_wire import signed, signed_chunks
 from tests.gateway.conftest import running
 
@@ -80,6 +82,51 @@ def code(found):
 def unsigned_chunks(body, step=MIB):
     pieces = [body[at : at + step] for at in range(0, len(body), step)]
     return b"".join(b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces) + b"0\r\n\r\n"
+
+
+# --- memory ---------------------------------------------------------------------------------------
+
+
+def bodies_alive():
+    kinds = (wire_body.WireBody, receiving.Receiving, GuardedBody)
+    return {id(each) for each in gc.get_objects() if isinstance(each, kinds)}
+
+
+def bodies_left(to, before):
+    """Bodies that are still alive when the loop has had its time to end requests."""
+    deadline = time.monotonic() + 10
+    while bodies_alive() - before and time.monotonic() < deadline:
+        asyncio.run_coroutine_threadsafe(asyncio.sleep(0.01), to.loop).result()
+    return bodies_alive() - before
+
+
+@pytest.fixture
+def before():
+    """Bodies of other tests, for which the garbage collector is off."""
+    gc.collect()
+    gc.disable()
+    yield bodies_alive()
+    gc.enable()
+
+
+@pytest.mark.parametrize("size", [100_000, 400_000, 3 * MIB])
+@pytest.mark.parametrize("way", ["whole", "broken off", "in chunks"])
+def test_a_body_is_forgotten_with_its_request(open_bucket, before, size, way):
+    """In a circle it would stay, with up to a megabyte, until the collector comes by."""
+    body = os.urandom(size)
+    with connected(open_bucket) as connection:
+        if way == "in chunks":
+            fields = ("Transfer-Encoding: chunked",)
+            head = ["PUT /large/forgotten HTTP/1.1", "Host: localhost", *fields, "", ""]
+            connection.sendall("\r\n".join(head).encode() + unsigned_chunks(body, 65_536))
+        else:
+            connection.sendall(put("forgotten", b"", length=size))
+            connection.sendall(body[:16_500])
+            connection.sendall(body[16_500:] if way == "whole" else body[16_500 : size // 2])
+        if way != "broken off":
+            assert answer(connection).status in (200, 411)
+
+    assert not bodies_left(open_bucket, before)
 
 
 # --- the way in -----------------------------------------------------------------------------------
