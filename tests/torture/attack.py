@@ -148,6 +148,7 @@ GATE = Gate(
     run=_run,
     mutants=tuple(MUTANTS),
     short=len(FIRST) / len(ADVISORIES),
+    mutant_scale=len(FIRST) / len(ADVISORIES),
 )
 
 
