@@ -593,6 +593,19 @@ def test_row_79_one_byte_chunks_do_not_hold_others_up(process):
     assert process.client().head_object(Bucket="open", Key="crumbs")["ContentLength"] == 100_000
 
 
+@pytest.mark.parametrize("piece", [b"x: y\r\n" * 10_000, b"y" * 60_000], ids=["many", "long"])
+def test_row_79_trailers_without_end_are_not_held(process, piece):
+    before = _peak(process)
+    head = b"PUT /open/trailed HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", process.port), timeout=20) as connection:
+        connection.sendall(head + b"1\r\na\r\n0\r\n")
+        with pytest.raises(ConnectionError):  # long before they are sent
+            connection.sendall(piece * (128 * MIB // len(piece)))
+    assert _peak(process) - before <= 32 * MIB
+    listed = process.client().list_objects_v2(Bucket="open", Prefix="trailed")
+    assert "Contents" not in listed
+
+
 def test_row_80_a_compressed_body_is_kept_as_it_is(process):
     bomb = gzip.compress(bytes(64 * MIB))
     s3 = process.client()

@@ -416,6 +416,7 @@ ADVISORIES = (
         "SeaweedFS a7f4b88a6",
         "a bucket's policy written with the right to write objects",
         f"{REACH}test_what_a_bucket_does_for_everybody_that_is_public_read_write",
+        "gateway/operations/test_grants.py::test_a_grant_on_a_bucket_gives_one_key_just_that",
         f"{POLICY}test_only_the_owner_has_to_do_with_the_policy_even_where_it_allows_everything",
     ),
     _row(
@@ -625,6 +626,7 @@ ADVISORIES = (
         f"{ATTACKS}test_row_79_the_http_library_is_one_without_known_holes",
         f"{ATTACKS}test_row_79_a_flood_of_pipelined_requests_is_answered_without_being_queued",
         f"{ATTACKS}test_row_79_one_byte_chunks_do_not_hold_others_up",
+        f"{ATTACKS}test_row_79_trailers_without_end_are_not_held",
     ),
     _row(
         80,
