@@ -33,7 +33,7 @@ def source(world: World, who: str, named: Source, now: int) -> Version:
     action = "s3:GetObject" if named.id is None else "s3:GetObjectVersion"
     found = there(bucket, named.key, named.id)
     check_object(bucket, who, "READ", action, key=named.key, version=found, named=False)
-    if found is None and not may(bucket, who, LIST, action, key=named.key):
+    if found is None and not may(bucket, who, LIST, action, key=named.key, tags={}):
         refuse("NoSuchKey")
     try:
         found = find(bucket, named.key, named.id)
@@ -70,7 +70,7 @@ def copy(
         check(target, who, OWN, "s3:PutObjectTagging", key=key)
     elif found.tags:
         action = "s3:GetObjectTagging" if named.id is None else "s3:GetObjectVersionTagging"
-        check(world.bucket(named.bucket), who, OWN, action, key=named.key)
+        check(world.bucket(named.bucket), who, OWN, action, key=named.key, tags=found.tags)
         check(target, who, OWN, "s3:PutObjectTagging", key=key)
     expect(target, key, when)
     copied = Version(

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 import gateway.access
 from gateway import ranges
 from gateway.operations import complete
+from gateway.policy.conditions import Condition
 from gateway.policy.evaluate import Verdict
 from gateway.ranges import Span
 from gateway.remembered import Remembered
@@ -67,6 +68,11 @@ def deny_is_ignored() -> AbstractContextManager[Any]:
         return Verdict.NOTHING if verdict is Verdict.DENY else verdict
 
     return patch.object(gateway.access, "evaluate", mutated)
+
+
+def conditions_always_hold() -> AbstractContextManager[Any]:
+    """Those of the statements of a policy."""
+    return patch.object(Condition, "holds", lambda self, keys: True)
 
 
 def acl_of_an_object_is_ignored() -> AbstractContextManager[Any]:
@@ -145,6 +151,7 @@ MUTANTS: dict[str, Mutant] = {
         listing_skips_at_a_page_edge,
         delete_marker_is_looked_through,
         deny_is_ignored,
+        conditions_always_hold,
         acl_of_an_object_is_ignored,
         remembered_answer_is_stale,
         suspended_bucket_keeps_versions,

@@ -202,7 +202,8 @@ def of_object(bucket: Bucket, who: str, key: str, id: str | None, action: str) -
             check_object(bucket, who, OWN, action, key=key, version=None, named=False)
             if not may(bucket, who, OWN, action, key=key):
                 refuse("NoSuchKey")
-    check(bucket, who, OWN, action, key=key)
+    existing = there(bucket, key, id)
+    check(bucket, who, OWN, action, key=key, tags=existing.tags if existing else {})
     if not action.endswith("Tagging") and not bucket.locks:
         refuse("InvalidRequest")
     return find(bucket, key, id)

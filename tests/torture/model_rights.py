@@ -3,7 +3,8 @@
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-s3-evaluates-access-control.html
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from tests.torture.model_world import NOBODY, Acl, Bucket, Statement, Version, refuse
@@ -89,14 +90,28 @@ def _by_acl(bucket: Bucket, who: str, permission: str, version: Version | None) 
     )
 
 
-def _says(bucket: Bucket, who: str, action: str, key: str | None) -> str:
+@dataclass(frozen=True)
+class Facts:
+    """What the conditions of a policy are about."""
+
+    tags: Mapping[str, str]
+    prefix: str = ""
+
+
+def _says(bucket: Bucket, who: str, action: str, key: str | None, facts: Facts) -> str:
     said = ""
     for each in bucket.policy:
-        if _about(each, who, action, key):
+        if _about(each, who, action, key) and _holds(each, facts):
             if not each.allow:
                 return "Deny"
             said = "Allow"
     return said
+
+
+def _holds(statement: Statement, facts: Facts) -> bool:
+    """What a request does not have equals nothing."""
+    tagged = not statement.tag or facts.tags.get("a") == statement.tag
+    return tagged and facts.prefix.startswith(statement.prefix)
 
 
 def opens(policy: Iterable[Statement]) -> bool:
@@ -119,10 +134,15 @@ def may(
     *actions: str,
     key: str | None = None,
     version: Version | None = None,
+    tags: Mapping[str, str] | None = None,
+    prefix: str = "",
 ) -> bool:
     """All of ``actions`` on the bucket, or on ``key``. ``version``: the object, for what its ACL
-    gives."""
-    said = [_says(bucket, who, action, key) for action in actions]
+    gives. ``tags``: not those of the object that is there now."""
+    current = version or (None if key is None else bucket.current(key))
+    if tags is None:
+        tags = current.tags if current else {}
+    said = [_says(bucket, who, action, key, Facts(tags, prefix)) for action in actions]
     if "Deny" in said:
         return False
     if _by_acl(bucket, who, permission, version):
@@ -133,9 +153,17 @@ def may(
     return ours and bool(said) and all(each == "Allow" for each in said)
 
 
-def check(bucket: Bucket, who: str, permission: str, *actions: str, key: str | None = None) -> None:
+def check(
+    bucket: Bucket,
+    who: str,
+    permission: str,
+    *actions: str,
+    key: str | None = None,
+    tags: Mapping[str, str] | None = None,
+    prefix: str = "",
+) -> None:
     """Of a right on the bucket. Refuses."""
-    if not may(bucket, who, permission, *actions, key=key):
+    if not may(bucket, who, permission, *actions, key=key, tags=tags, prefix=prefix):
         refuse("AccessDenied")
 
 
@@ -158,11 +186,11 @@ def check_object(
             refuse("AccessDenied")
         return
     if named:
-        if not may(bucket, who, LIST, *actions, key=key):
+        if not may(bucket, who, LIST, *actions, key=key, tags={}):
             refuse("AccessDenied")
         return
-    denied = any(_says(bucket, who, action, key) == "Deny" for action in actions)
-    if denied or not may(bucket, who, LIST, "s3:ListBucket"):
+    denied = any(_says(bucket, who, action, key, Facts({})) == "Deny" for action in actions)
+    if denied or not may(bucket, who, LIST, "s3:ListBucket", prefix=key):
         refuse("AccessDenied")
 
 

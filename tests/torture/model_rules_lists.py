@@ -113,7 +113,7 @@ class Lists(Machine):
         self, who: str, at: int, prefix: str, delimiter: str, after: str, most: int
     ) -> Page[Named]:
         bucket = self.bucket(at)
-        check(bucket, who, LIST, "s3:ListBucket")
+        check(bucket, who, LIST, "s3:ListBucket", prefix=prefix)
         return page(
             list(bucket.listed()),
             lambda row: row[0],
@@ -190,7 +190,7 @@ class Lists(Machine):
     ) -> Page[Named]:
         """From new to old within a key, after the one version that the markers name."""
         bucket = self.bucket(at)
-        check(bucket, who, LIST, "s3:ListBucketVersions")
+        check(bucket, who, LIST, "s3:ListBucketVersions", prefix=prefix)
         rows = [(key, each) for key in bucket.sorted() for each in bucket.keys[key]]
         older = list(bucket.keys.get(after, ()))
         if id:

@@ -38,13 +38,39 @@ ACTIONS = (
     *(("s3:GetObjectTagging", "s3:PutObjectTagging"), ("s3:GetObjectAcl", "s3:PutObjectAcl")),
     *(("s3:GetObjectRetention", "s3:BypassGovernanceRetention"), ("s3:PutObjectRetention",)),
 )
-STATEMENT = st.builds(
-    Statement,
-    allow=st.sampled_from([True, True, False]),
-    who=st.sampled_from(["B", "B", "*", "A"]),
-    actions=st.sampled_from(ACTIONS),
-    keys=st.sampled_from(["", "", "", "a", "a/"]),
+TAGGED = (
+    *(("s3:GetObject",), ("s3:GetObjectVersion",), ("s3:GetObjectAcl", "s3:PutObjectAcl")),
+    *(("s3:GetObjectTagging", "s3:PutObjectTagging"), ("s3:GetObject", "s3:GetObjectTagging")),
 )
+LISTED = (
+    ("s3:ListBucket",),
+    ("s3:ListBucketVersions",),
+    ("s3:ListBucket", "s3:ListBucketVersions"),
+)
+ALLOW = st.sampled_from([True, True, False])
+WHOM = st.sampled_from(["B", "B", "*", "A"])
+STATEMENT = st.one_of(
+    st.builds(
+        Statement,
+        allow=ALLOW,
+        who=WHOM,
+        actions=st.sampled_from(ACTIONS),
+        keys=st.sampled_from(["", "", "", "a", "a/"]),
+    ),
+    st.builds(Statement, allow=ALLOW, who=WHOM, actions=st.sampled_from(TAGGED), tag=st.just("1")),
+    st.builds(
+        Statement, allow=ALLOW, who=WHOM, actions=st.sampled_from(LISTED), prefix=st.just("a")
+    ),
+)
+
+
+def _conditions(statement: Statement) -> dict[str, dict[str, str]]:
+    said = {}
+    if statement.tag:
+        said["StringEquals"] = {"s3:ExistingObjectTag/a": statement.tag}
+    if statement.prefix:
+        said["StringLike"] = {"s3:prefix": f"{statement.prefix}*"}
+    return said
 
 
 def ownership(controls: str) -> bytes:
@@ -68,8 +94,10 @@ class Rights(Buckets):
         elif source.random() < 0.5:
             self._give(bucket, source.choice(BUCKET_ACLS))
         if source.random() < 0.4:
-            who, actions = source.choice("BB*A"), source.choice(ACTIONS)
-            said = [Statement(source.random() < 0.6, who, actions, source.choice(("", "", "a")))]
+            who, keys = source.choice("BB*A"), source.choice(("", "", "a"))
+            tag = source.choice(("", "", "1"))
+            actions = source.choice(TAGGED if tag else ACTIONS)
+            said = [Statement(source.random() < 0.6, who, actions, keys, tag)]
             document = json.dumps(self._policy(bucket.name, said)).encode()
             query = {"policy": ""}
             answer = self.ask(bucket.owner, "PUT", f"/{bucket.name}", query, body=document)
@@ -113,6 +141,7 @@ class Rights(Buckets):
                 "Principal": users.get(each.who, "*"),
                 "Action": list(each.actions),
                 "Resource": [arn, f"{arn}/{each.keys}*"],
+                "Condition": _conditions(each),
             }
             for each in said
         ]

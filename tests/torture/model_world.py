@@ -70,13 +70,18 @@ class Acl:
 
 @dataclass(frozen=True)
 class Statement:
-    """Of a bucket policy. ``keys``: what the keys it is about begin with."""
+    """Of a bucket policy."""
 
     allow: bool
     who: str
     """A user, or ``*``."""
     actions: tuple[str, ...]
     keys: str = ""
+    """What the keys it is about begin with."""
+    tag: str = ""
+    """If the object's tag ``a`` has this value (s3:ExistingObjectTag/a)."""
+    prefix: str = ""
+    """If what is listed begins so (s3:prefix)."""
 
 
 @dataclass(frozen=True)
