@@ -64,15 +64,15 @@ def read(line: bytes) -> Link | None:
 
 
 def verify(paths: Sequence[Path]) -> Iterator[Verified]:
-    """Each file, in order, and that those of one writer follow each other.
+    """Each file, in order, and that those of one writer in one directory follow each other.
 
     A file may be missing before the first one of a writer: old ones are put away.
     """
-    before: dict[str, tuple[int, str]] = {}
-    for path in sorted(paths, key=lambda path: (str(path.parent), place(path))):
+    before: dict[tuple[Path, str], tuple[int, str]] = {}
+    for path in sorted(set(paths), key=lambda path: (str(path.parent), place(path))):
         found = _verify(path)
         writer, number = place(path)
-        earlier, expected = before.get(writer, (0 if number == 1 else None, FIRST))
+        earlier, expected = before.get((path.parent, writer), (0 if number == 1 else None, FIRST))
         if earlier is None:
             expected = ""
             if found.begins == FIRST:
@@ -83,7 +83,7 @@ def verify(paths: Sequence[Path]) -> Iterator[Verified]:
             found.findings.append("line 1 does not follow what was written before it")
         if not found.lines:
             found.ends = expected
-        before[writer] = number, found.ends
+        before[path.parent, writer] = number, found.ends
         yield found
 
 

@@ -115,6 +115,15 @@ def test_files_of_a_writer_follow_each_other(files):
     assert [each.findings for each in verify(files[2:])] == [[]] * 5  # older ones are put away
 
 
+def test_two_logs_may_be_looked_at_together(files, tmp_path):
+    other = AuditLog(tmp_path / "other", "0")
+    other.append({"key": "k"})
+    other.close()
+    together = [*files, *(tmp_path / "other").iterdir(), *files]
+
+    assert [each.findings for each in verify(together)] == [[]] * 8
+
+
 def test_a_file_that_is_missing_between_is_found(files):
     files.remove(files[2])
 
