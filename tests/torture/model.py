@@ -63,6 +63,7 @@ def _differences(run: Run, door: Door) -> list[str]:
                 stateful_step_count=STEPS,
                 phases=[Phase.generate],
                 database=None,
+                report_multiple_bugs=False,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
             ),

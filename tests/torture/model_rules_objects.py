@@ -72,7 +72,7 @@ def span(asked: str | None, size: int) -> tuple[int, int] | None:
 
 
 class Objects(Machine):
-    """Requests about one object, and DeleteObjects."""
+    """PutObject, GetObject, HeadObject, GetObjectAttributes."""
 
     def said(self, headers: int, extra: str, pick: int) -> Said:
         said = Said(HEADERS[headers])
@@ -229,7 +229,7 @@ class Objects(Machine):
         else:
             part = span(asked, len(data))
         first, length = part or (0, len(data))
-        wanted = self.described(bucket, who, key, found, named=id is not None)
+        wanted = self.described(bucket, who, key, found)
         wanted["content-length"] = str(length)
         partial = part is not None and length > 0
         wanted["content-range"] = (
@@ -243,7 +243,7 @@ class Objects(Machine):
             self.same("bytes", answer.body, data[first : first + length])
 
     def described(
-        self, bucket: Bucket, who: str, key: str, found: Version, *, named: bool
+        self, bucket: Bucket, who: str, key: str, found: Version
     ) -> dict[str, str | None]:
         """Headers that say what an object is."""
         shown: dict[str, str | None] = dict.fromkeys(
