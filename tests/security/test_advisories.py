@@ -12,7 +12,7 @@ from tests.security.advisories import ADVISORIES
 TESTS = Path(__file__).parent.parent
 ROWS = 92
 LEAST_WITH_TESTS = 90
-LEAST_TESTS = 200
+LEAST_TESTS = 205
 """Neither may fall: a test that is renamed has to be renamed in the table."""
 NUMBERED = {"security": re.compile(r"test_(\d{3})_"), "gateway": re.compile(r"test_row_(\d+)_")}
 
