@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from hypothesis import strategies as st
@@ -27,6 +28,19 @@ PAGES = 12
 Named = tuple[str, Version]
 
 
+class Left(NamedTuple):
+    """A listing by ListObjectsV2, and how far it has come."""
+
+    at: int
+    prefix: str
+    delimiter: str
+    most: int
+    url: bool
+    owners: bool
+    query: dict[str, str]
+    after: str
+
+
 class Lists(Machine):
     """ListObjects, ListObjectsV2, ListObjectVersions, ListBuckets."""
 
@@ -46,38 +60,50 @@ class Lists(Machine):
 
     @rule(
         who=WHO, at=BUCKET, prefix=PREFIX, delimiter=DELIMITER, most=MOST, marker=MARKER,
-        url=st.booleans(), owners=st.booleans(),
+        url=st.booleans(), owners=st.booleans(), pages=st.sampled_from([1, PAGES, PAGES]),
     )  # fmt: skip
     def list_v2(
         self, who: str, at: int, prefix: int, delimiter: str, most: int, marker: int, url: bool,
-        owners: bool,
+        owners: bool, pages: int,
     ) -> None:  # fmt: skip
-        who = self.user(who, at)
         begins = self.prefix(prefix)
         after = self.marker(marker, begins, delimiter)
-        url = self.encoded(at, begins, delimiter, after, wanted=url)
+        url = self.encoded(at, begins, delimiter, after, *self.keys, wanted=url)
         query = {"list-type": "2", "max-keys": str(most), "fetch-owner": str(owners).lower()}
         query |= _given(prefix=begins, delimiter=delimiter) | _encoding(url)
         query |= {"start-after": after} if after else {}
-        for _ in range(PAGES):
-            answer = self.ask(who, "GET", f"/{self.name(at)}", query)
-            asked = partial(self._objects, who, at, begins, delimiter, after, most)
+        self.left = Left(at, begins, delimiter, most, url, owners, query, after)
+        self._go_on(self.user(who, at), pages)
+
+    @rule(who=WHO)
+    def go_on(self, who: str) -> None:
+        """Where a listing was left, whatever has happened to the bucket since."""
+        left: Left | None = getattr(self, "left", None)
+        if left is not None:
+            self._go_on(self.user(who, left.at), PAGES)
+
+    def _go_on(self, who: str, pages: int) -> None:
+        for _ in range(pages):
+            left = self.left
+            answer = self.ask(who, "GET", f"/{self.name(left.at)}", left.query)
+            at, begins, delimiter, most = left.at, left.prefix, left.delimiter, left.most
+            asked = partial(self._objects, who, at, begins, delimiter, left.after, most)
             wanted = self.outcome(answer, asked)
             if wanted is None:
                 return
-            self._check_objects(answer, wanted, at, url, owners=owners)
+            self._check_objects(answer, wanted, at, left.url, owners=left.owners)
             count = len(wanted.rows) + len(wanted.prefixes)
             shown = _shown(answer, "Name", "KeyCount", "MaxKeys", "IsTruncated")
             cut = str(min(most, 1000))
             self.same("page", shown, [self.name(at), str(count), cut, str(wanted.more).lower()])
-            echoed = [decoded(answer.text(name), url) for name in ("Prefix", "Delimiter")]
+            echoed = [decoded(answer.text(name), left.url) for name in ("Prefix", "Delimiter")]
             self.same("echo", echoed, [begins, delimiter])
             token = answer.text("NextContinuationToken")
             self.same("token is there", bool(token), wanted.more)
             if not token:
                 return
-            after = _last(wanted)
-            query["continuation-token"] = token
+            query = left.query | {"continuation-token": token}
+            self.left = left._replace(after=_last(wanted), query=query)
 
     @rule(
         who=WHO, at=BUCKET, prefix=PREFIX, delimiter=DELIMITER, most=MOST, marker=MARKER,
