@@ -15,7 +15,7 @@ Values = tuple[str, ...]
 Keys = Callable[[str], Values | None]
 """The values of a condition key, by its lower-case name; ``None`` when the request has none."""
 
-_VARIABLE = re.compile(r"\$\{(?P<name>[^{}',]+?)\s*(?:,\s*'(?P<default>[^']*)'\s*)?\}")
+_VARIABLE = re.compile(r"\$\{(?P<name>[^{}',]+)(?:,\s*'(?P<default>[^']*)'\s*)?\}")
 _ESCAPED = {"*": "*", "?": "?", "$": "$"}
 """``${*}`` is a star that stands for itself."""
 

@@ -19,7 +19,7 @@ def run(asked: Run) -> Outcome:
     if asked.mutant:
         names, prepare = MUTANTS[asked.mutant]
         targets = [TARGETS[name] for name in names.split()]
-    reports = campaigns(targets, asked.seed, asked.of(INPUTS), prepare)
+    reports = list(campaigns(targets, asked.seed, asked.of(INPUTS), prepare))
     for report in reports:
         for number, (name, data) in enumerate(report.found):
             if name.startswith("violation"):

@@ -80,3 +80,12 @@ def test_a_hostile_pattern_does_not_come_back():
 
     assert not match(wanted, "a" * 1024)
     assert time.perf_counter() - started < 1
+
+
+@pytest.mark.parametrize(
+    "text", ["${" + " " * 19_000, "${a" + " " * 19_000 + ", '", "${a,'" * 4000]
+)
+def test_reading_a_hostile_variable_takes_no_time(text: str):
+    began = time.process_time()
+    assert pattern(text, variables=True).text == text
+    assert time.process_time() - began < 0.2

@@ -25,6 +25,8 @@ GROWTH_BYTES = 50_000_000
 SETTLED = 0.1
 """After this share of the inputs caches are full: memory is compared with what it is then."""
 MOST_FINDINGS = 10
+MOST_KEPT_BYTES = 4096
+"""Longer inputs are tried, but too slow to go on from."""
 SILENCE_SECONDS = 120
 """A process that gets no further for so long is stuck where Python cannot interrupt it."""
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -118,7 +120,8 @@ class Campaign:
             return
         if kind not in self._seen:
             self._seen.add(kind)
-            self._mutation.add(data)
+            if len(data) <= MOST_KEPT_BYTES:
+                self._mutation.add(data)
             report.found.append((_name(kind), data))
 
     def _violation(self, kind: object, error: BaseException, data: bytes) -> None:
@@ -177,12 +180,11 @@ def campaigns(
     inputs: int,
     prepare: Callable[[], object] = lambda: None,
     processes: int | None = None,
-) -> list[Report]:
-    """All of them, some at a time, each in a process of its own after ``prepare``."""
+) -> Iterator[Report]:
+    """As they end: all of them, some at a time, each in a process of its own after ``prepare``."""
     fork = multiprocessing.get_context("fork")
     waiting = list(targets)
     running: dict[Connection, tuple[Target, multiprocessing.process.BaseProcess, list[float]]] = {}
-    reports: list[Report] = []
     while waiting or running:
         while waiting and len(running) < (processes or os.cpu_count() or 1):
             target = waiting.pop(0)
@@ -202,17 +204,16 @@ def campaigns(
             if isinstance(said, int):
                 heard[1] = said
                 continue
-            reports.append(said)
             del running[told]
             _end(told, child)
+            yield said
         for told, (target, child, heard) in list(running.items()):
-            if monotonic() - heard[0] > SILENCE_SECONDS:
+            if monotonic() - heard[0] > SILENCE_SECONDS and not told.poll():
                 text = f"{target.name}: stuck after input {heard[1]:.0f} of seed {seed}"
-                reports.append(Report(target.name, violations=[text]))
                 child.kill()
                 del running[told]
                 _end(told, child)
-    return reports
+                yield Report(target.name, violations=[text])
 
 
 def _end(told: Connection, child: multiprocessing.process.BaseProcess) -> None:

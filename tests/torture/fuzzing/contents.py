@@ -194,9 +194,9 @@ def sealed(data: bytes) -> str:
 
 
 def _between(stored: bytes) -> bool:
-    """A length that no run has: its last frame would be shorter than a tag."""
+    """A length that no run has: its last frame would be no longer than a tag."""
     rest = (len(stored) - frames.SALT_BYTES) % frames.SEALED_FRAME_BYTES
-    return rest < frames.TAG_BYTES
+    return rest <= frames.TAG_BYTES
 
 
 _PLAIN = (b"", b"a", bytes(1000), _RANDOM.randbytes(frames.FRAME_BYTES + 5))

@@ -219,8 +219,8 @@ _FORM = (
 )  # fmt: skip
 
 TARGETS = (
-    Target("policy", policy, _JSON + _POLICY, (Malformed,), policy_seeds),
-    Target("post_form", form, _FORM, (S3Error,), form_seeds),
+    Target("policy", policy, _JSON + _POLICY, (Malformed,), policy_seeds, most=20_480),
+    Target("post_form", form, _FORM, (S3Error,), form_seeds, most=65_536),
     Target(
         "post_policy", form_policy,
         (*_JSON, b'"expiration"', b'"conditions"', b'"eq"', b'"starts-with"', b'"content-length-range"',
