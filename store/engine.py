@@ -13,13 +13,14 @@ from copy import copy
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
+import apsw
 import msgspec
 
 from store import space
 from store.chores import Chores
 from store.collector import Collector
 from store.committer import Committer
-from store.database import FILE, open_reader
+from store.database import FILE, open_reader, refusal
 from store.errors import Damaged
 from store.failpoints import hit
 from store.inflight import InFlight
@@ -228,8 +229,14 @@ class Engine:
             self._in_flight.end(token)
 
     async def in_pool(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run it in a hashing thread."""
-        return await asyncio.wrap_future(self._pool.submit(call, *args, **kwargs))
+        """Run it in a hashing thread. What the disk does to it is the store's error."""
+        try:
+            return await asyncio.wrap_future(self._pool.submit(call, *args, **kwargs))
+        except (OSError, apsw.Error) as error:
+            refused = refusal(error)
+            if refused is None:
+                raise
+            raise refused from error
 
     # --- segments ------------------------------------------------------------------------------
 

@@ -75,8 +75,12 @@ def list_names(directory: Path) -> list[str]:
 
 
 def open_read(path: Path) -> int:
-    """A description of its own, so that locks on it are its own. Raises ``FileNotFoundError``."""
-    return os.open(path, os.O_RDONLY | _FLAGS)
+    """A description of its own, so that locks on it are its own.
+
+    Raises ``FileNotFoundError``, ``Unavailable``.
+    """
+    with _refusing("open"):
+        return os.open(path, os.O_RDONLY | _FLAGS)
 
 
 def open_write(path: Path) -> int:

@@ -322,6 +322,15 @@ async def test_on_a_nearly_full_disk_all_but_growth_goes_on(store, bucket, monke
     await put(store, bucket, b"k", noise(2, LARGE))
 
 
+async def test_what_the_disk_does_to_work_in_the_pool_is_the_stores_error(store, monkeypatch):
+    def broken(path):
+        raise apsw.CantOpenError("no descriptors")
+
+    monkeypatch.setattr("store.buckets.open_reader", broken)
+    with pytest.raises(Unavailable):
+        await store.buckets_with("lifecycle")
+
+
 async def test_a_closed_store_refuses(directory):
     async with opened(directory) as store:
         bucket = await make_bucket(store)

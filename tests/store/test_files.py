@@ -61,9 +61,16 @@ def test_a_symbolic_link_is_not_followed(tmp_path, path, open_):
     path.symlink_to(tmp_path / "elsewhere")
     with pytest.raises((Unavailable, FileExistsError)):
         open_(path)
-    with pytest.raises(OSError, match="symbolic"):
+    with pytest.raises(Unavailable, match="symbolic"):
         files.open_read(path)
     assert (tmp_path / "elsewhere").read_bytes() == b"theirs"
+
+
+@pytest.mark.parametrize("open_", [files.open_read, files.open_write, files.create])
+def test_a_process_without_descriptors_is_told_so_in_the_stores_words(path, monkeypatch, open_):
+    monkeypatch.setattr(os, "open", failing(errno.EMFILE))
+    with pytest.raises(Unavailable):
+        open_(path)
 
 
 def test_short_writes_are_continued(path, file, monkeypatch):

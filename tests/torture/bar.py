@@ -9,6 +9,7 @@ MODULES: tuple[str, ...] = (
     "crash_points",
     "power_cut",
     "bit_rot",
+    "syscall_errors",
     "full_disk",
     "rotation",
     "attack",

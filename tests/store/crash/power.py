@@ -75,7 +75,8 @@ class Platter:
     def admits(self, call: str, size: int = 0) -> int:
         """How many of ``size`` bytes a call of the kernel writes. Raises ``OSError``.
 
-        ``call`` is its name. The size of an open is 1 when it makes a file.
+        ``call`` is its name; ``write`` is what SQLite writes. The size of an open is 1 when it
+        makes a file.
         """
         return size
 
@@ -307,7 +308,7 @@ def _ask(platter: Platter, call: str, size: int = 0, refusal: type[apsw.Error] =
     try:
         platter.admits(call, size)
     except OSError as error:
-        if error.errno == errno.ENOSPC and call == "pwrite":
+        if error.errno == errno.ENOSPC and call == "write":
             raise apsw.FullError(str(error)) from error
         if error.errno != errno.EINTR:  # it tries again
             raise refusal(str(error)) from error
@@ -352,7 +353,7 @@ class _VfsFile(apsw.VFSFile):
         """What SQLite hears is enough."""
 
     def xWrite(self, data, offset):
-        _ask(self._platter, "pwrite", len(data))
+        _ask(self._platter, "write", len(data))
         with self._platter.changing(self._inode, offset, bytes(data), 0):
             super().xWrite(data, offset)
 
