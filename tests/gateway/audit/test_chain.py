@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.audit.chain import FIRST, link, place, read, verify
@@ -42,6 +42,7 @@ def test_every_line_is_json_with_its_place_in_the_chain(lines):
     assert read(lines[0][:-1]).fields["key"] == "k0"
 
 
+@settings(deadline=None)
 @given(dropped=st.integers(0, NUMBER - 2))
 def test_a_line_that_is_dropped_is_missed(lines, tmp_path_factory, dropped):
     left = [line for number, line in enumerate(lines) if number != dropped]
@@ -49,6 +50,7 @@ def test_a_line_that_is_dropped_is_missed(lines, tmp_path_factory, dropped):
     assert _found(tmp_path_factory.mktemp("dropped"), left).findings
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_a_byte_that_is_changed_is_found(lines, tmp_path_factory, data):
     number = data.draw(st.integers(0, NUMBER - 1))
@@ -61,6 +63,7 @@ def test_a_byte_that_is_changed_is_found(lines, tmp_path_factory, data):
     assert _found(tmp_path_factory.mktemp("changed"), edited).findings
 
 
+@settings(deadline=None)
 @given(data=st.data())
 def test_an_edit_with_a_fresh_hash_breaks_the_next_line(lines, tmp_path_factory, data):
     number = data.draw(st.integers(0, NUMBER - 2))
@@ -73,6 +76,7 @@ def test_an_edit_with_a_fresh_hash_breaks_the_next_line(lines, tmp_path_factory,
     ]
 
 
+@settings(deadline=None)
 @given(st.permutations(range(NUMBER)).filter(lambda order: order != list(range(NUMBER))))
 def test_lines_in_another_order_are_found(lines, tmp_path_factory, order):
     moved = [lines[number] for number in order]
@@ -80,6 +84,7 @@ def test_lines_in_another_order_are_found(lines, tmp_path_factory, order):
     assert _found(tmp_path_factory.mktemp("moved"), moved).findings
 
 
+@settings(deadline=None)
 @given(st.integers(0, NUMBER - 1), st.integers(0, NUMBER))
 def test_a_line_that_is_added_is_found(lines, tmp_path_factory, copied, at):
     added = [*lines[:at], lines[copied], *lines[at:]]
