@@ -294,7 +294,8 @@ def _room(config: Config) -> tuple[int, int]:
     free = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - len(os.listdir("/proc/self/fd"))
     reserved = min(RESERVED_DESCRIPTORS, free // 2)
     backlog = max(min(BACKLOG, reserved // 2), 1)
-    return config.max_connections or max(free - reserved, 1), backlog
+    most = max(free - reserved, 1)
+    return min(config.max_connections or most, most), backlog
 
 
 async def _handle(gateway: Gateway, request: web.BaseRequest) -> web.StreamResponse:

@@ -157,7 +157,7 @@ class Config:
     )
     max_header_bytes: int = row(16 * 1024, "request head limit", least=1024, most=1 << 20)
     max_connections: int = row(
-        0, "per worker; 0 means the descriptor limit less a reserve", least=0
+        0, "per worker; 0, or more: the descriptor limit less a reserve", least=0
     )
     max_connections_per_address: int = row(
         0, "per worker, of one client; 0: no limit. Not of trusted_proxies", least=0

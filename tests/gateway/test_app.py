@@ -26,7 +26,8 @@ from botocore.config import Config as ClientConfig
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from gateway import tls
+from gateway import app, tls
+from gateway.config import Config
 from store.errors import Damaged
 from store.store import Reader, Store
 from tests.gateway.conftest import running
@@ -384,6 +385,17 @@ def test_a_connection_without_a_place_is_told_so_and_places_come_back(tmp_path, 
             each.close()
         assert answers(gateway.raw(HEALTHY)) == [200]
     assert len([each for each in caplog.records if "no place" in each.message]) == 1
+
+
+@pytest.mark.parametrize("asked", [0, 7, 1 << 30])
+@pytest.mark.parametrize("descriptors", [64, 1024, 20_000])
+def test_descriptors_are_kept_from_connections(monkeypatch, asked, descriptors):
+    limit = descriptors + len(os.listdir("/proc/self/fd"))
+    monkeypatch.setattr(app.resource, "getrlimit", lambda which: (limit, limit))
+    most, backlog = app._room(Config(max_connections=asked))
+    assert most == 7 if asked == 7 else most >= descriptors // 2 - 1
+    assert backlog >= 16
+    assert descriptors - most - backlog >= min(descriptors // 4, 1024) - 1
 
 
 def test_connections_that_idle_give_their_places_to_new_ones(tmp_path):
