@@ -29,6 +29,7 @@ from gateway.errors import (
     SlowDown,
 )
 from gateway.fast_lane import FastLane
+from gateway.handshake import Handshake
 from gateway.head import MAX_HEADERS, Head
 from gateway.heads import read_head, whole
 from gateway.limits import Limits
@@ -271,13 +272,11 @@ async def start(
     # Connections accepted on it have it too: whoever reads nothing for so long is gone.
     # https://man7.org/linux/man-pages/man7/tcp.7.html
     sock.setsockopt(IPPROTO_TCP, TCP_USER_TIMEOUT, int(config.body_idle_seconds * 1000))
-    listener = await asyncio.get_running_loop().create_server(
-        server,
-        sock=sock,
-        ssl=ssl_context,
-        backlog=backlog,
-        ssl_handshake_timeout=config.header_seconds if ssl_context else None,
-    )
+    made: Callable[[], asyncio.Protocol] = server
+    if ssl_context is not None:
+        made = partial(Handshake, places, ssl_context, config.header_seconds, server)
+    loop = asyncio.get_running_loop()
+    listener = await loop.create_server(made, sock=sock, backlog=backlog)
     return Running(server, listener)
 
 

@@ -21,6 +21,7 @@ from aiohttp.http_parser import RawRequestMessage
 from aiohttp.streams import EMPTY_PAYLOAD
 
 from gateway import trace
+from gateway.handshake import address_of
 from gateway.head import Head
 from gateway.heads import is_hot, read_head, whole
 from gateway.response import Response
@@ -124,8 +125,7 @@ class FastLane(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        peer = transport.get_extra_info("peername")
-        self.address = str(peer[0]) if isinstance(peer, tuple | list) else str(peer or "")
+        self.address = address_of(transport)
         self._secure = transport.get_extra_info("sslcontext") is not None
 
     def connection_lost(self, exc: BaseException | None) -> None:

@@ -387,6 +387,24 @@ def test_a_connection_without_a_place_is_told_so_and_places_come_back(tmp_path, 
     assert len([each for each in caplog.records if "no place" in each.message]) == 1
 
 
+def test_handshakes_that_never_begin_give_their_places_to_others(tmp_path):
+    certificate, key = tls.self_signed(tmp_path / "tls")
+    context = tls.server_context(certificate, key)
+    trusted = ssl.create_default_context(cafile=certificate)
+    with running(tmp_path / "data", context, max_connections=2) as gateway:
+        silent = [socket.create_connection((gateway.host, gateway.port), 20) for _ in range(9)]
+        with (
+            socket.create_connection((gateway.host, gateway.port), timeout=20) as plain,
+            trusted.wrap_socket(plain, server_hostname="localhost") as connection,
+        ):
+            connection.sendall(HEALTHY)
+            assert answer(connection).status == 200
+            for each in silent[:8]:
+                assert everything(each) == b""
+        for each in silent:
+            each.close()
+
+
 @pytest.mark.parametrize("asked", [0, 7, 1 << 30])
 @pytest.mark.parametrize("descriptors", [64, 1024, 20_000])
 def test_descriptors_are_kept_from_connections(monkeypatch, asked, descriptors):

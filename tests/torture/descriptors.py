@@ -4,14 +4,15 @@ import contextlib
 import os
 import resource
 import socket
+import ssl
 
 from bench.signing import Presigner, Target
 from gateway import app, places
 from tests.gateway.server_process import ServerProcess
 from tests.torture.gate import Gate, Outcome, Run
 
-LIMITS = (64, 128, 256)
-"""Descriptors of each worker."""
+SERVERS = ((64, ""), (64, "auto"), (128, ""), (256, ""))
+"""Descriptors of each worker, and its setting ``tls``."""
 SOCKETS = 2000
 """Connections that come at once, for each limit."""
 MORE = 4
@@ -30,9 +31,17 @@ class _Refused(Exception):
     """Not 200; its text is what came."""
 
 
-def _asked(port: int, wire: bytes, body: bytes = b"") -> bytes:
+def _connection(server: ServerProcess) -> socket.socket:
+    plain = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE_SECONDS)
+    if not server.url.startswith("https"):
+        return plain
+    context = ssl.create_default_context(cafile=server.directory / "tls" / "cert.pem")
+    return context.wrap_socket(plain, server_hostname="localhost")
+
+
+def _asked(server: ServerProcess, wire: bytes, body: bytes = b"") -> bytes:
     """What comes back on a connection of its own."""
-    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as connection:
+    with _connection(server) as connection:
         connection.sendall(wire.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1) + body)
         received = b""
         while data := connection.recv(1 << 20):
@@ -77,8 +86,8 @@ def _lap(
         body = os.urandom(SIZES[number % len(SIZES)])
         path = f"/bucket/{name}-{number}"
         try:
-            _asked(server.port, signer.wire("PUT", path, size=len(body)), body)
-            if _asked(server.port, signer.wire("GET", path)) != body:
+            _asked(server, signer.wire("PUT", path, size=len(body)), body)
+            if _asked(server, signer.wire("GET", path)) != body:
                 wrong.append(f"{path}: other bytes")
         except (OSError, _Refused) as error:
             wrong.append(f"{path}: {error!r}")
@@ -90,25 +99,25 @@ def run(run: Run) -> Outcome:
     violations: list[str] = []
     count, rounds = run.of(SOCKETS, 150), run.of(ROUNDS, len(SIZES))
     lines = 0
-    limits = LIMITS if run.scale >= 1 else LIMITS[:1]
-    for limit in limits:
+    servers = SERVERS if run.scale >= 1 else SERVERS[:1]
+    for limit, tls in servers:
         mutant = f"{__name__}:{run.mutant or 'few_descriptors'}"
-        settings = {_VARIABLE: str(limit), "S3GW_WORKERS": "1"}
-        directory = run.directory / str(limit)
+        settings = {_VARIABLE: str(limit), "S3GW_WORKERS": "1", "S3GW_TLS": tls}
+        directory = run.directory / f"{limit}{tls}"
         with ServerProcess(directory, mutant=mutant, **settings).ready() as server:
-            server.client().create_bucket(Bucket="bucket")
             key, secret = server.said("access key"), server.said("secret")
             signer = Presigner(Target("127.0.0.1", server.port, key, secret))
+            _asked(server, signer.wire("PUT", "/bucket"))
             with contextlib.closing(_Crowd(server.port)) as crowd:
                 crowd.grow(count)
                 wrong = _lap(server, signer, rounds, "attacked", crowd)
             wrong += _lap(server, signer, len(SIZES), "after")
             log = [line for line in server.err.text.splitlines() if "request_id=" not in line]
-        violations += [f"{limit} descriptors: {each}" for each in wrong]
+        violations += [f"{limit} descriptors {tls}: {each}" for each in wrong]
         if len(log) > MOST_LINES:
-            violations.append(f"{limit} descriptors: {len(log)} lines in the log: {log[-1]}")
+            violations.append(f"{limit} descriptors {tls}: {len(log)} lines in the log: {log[-1]}")
         lines = max(lines, len(log))
-    figures = {"limits": len(limits), "sockets": count, "rounds": rounds, "log_lines": lines}
+    figures = {"servers": len(servers), "sockets": count, "rounds": rounds, "log_lines": lines}
     return Outcome(figures, violations)
 
 
