@@ -66,16 +66,11 @@ def commits(directory: Path) -> list[int]:
     return numbers
 
 
-def slope(series: Sequence[Sequence[tuple[float, float]]]) -> float:
-    """How fast values grow with time within each series, by least squares; each has its own level.
-
-    A series is pairs of time and value. 0 where there is nothing to tell it from.
-    """
-    above = below = 0.0
-    for each in series:
-        if len(each) > 1:
-            middle = sum(time for time, _ in each) / len(each)
-            level = sum(value for _, value in each) / len(each)
-            above += sum((time - middle) * (value - level) for time, value in each)
-            below += sum((time - middle) ** 2 for time, _ in each)
-    return above / below if below else 0.0
+def slope(points: Sequence[tuple[float, float]]) -> float:
+    """How fast values grow with time, by least squares; 0 where there is nothing to tell from."""
+    if len(points) < 2:
+        return 0.0
+    middle = sum(time for time, _ in points) / len(points)
+    level = sum(value for _, value in points) / len(points)
+    above = sum((time - middle) * (value - level) for time, value in points)
+    return above / sum((time - middle) ** 2 for time, _ in points)
