@@ -199,6 +199,6 @@ GATE = Gate(
     ),
     run=_run,
     mutants=("stale_answers", "sync_on_the_loop", "no_group_commit"),
-    short=0.005,
+    short=0.0034,
     mutant_scale=0.1,
 )

@@ -20,8 +20,8 @@ from tests.torture.measured import descriptors, log_bytes, nameless_bytes, resid
 
 SECONDS = 600
 LIFE_SECONDS = 60
-"""Of each life in the first half; the other half is one life, to see what memory comes to."""
-WARM = 0.4
+"""Of each life in the first third; the rest is one life, to see what memory comes to."""
+WARM = 0.6
 """The share of a life after which it is measured for the first time: caches are full."""
 SAMPLE_SECONDS = 0.5
 
@@ -75,12 +75,12 @@ class _Soak:
         """Held while something runs beside the server."""
 
     async def all(self, seconds: float) -> None:
-        short = max(1, round(seconds / 2 / LIFE_SECONDS))
-        for _ in range(short):
-            await self._life(seconds / 2 / short, last=False)
+        lives = max(1, round(seconds / 3 / LIFE_SECONDS))
+        for _ in range(lives):
+            await self._life(seconds / 3 / lives, last=False)
             if self.live.violations:
                 return
-        await self._life(seconds / 2, last=True)
+        await self._life(seconds * 2 / 3, last=True)
         await served.checked(self.directory, self.live)
 
     async def end(self) -> None:
@@ -225,5 +225,6 @@ GATE = Gate(
     ),
     run=lambda run: uvloop.run(_run(run)),
     mutants=("leak_staged_bytes", "leak_descriptors", "leak_memory"),
-    short=0.005,
+    short=0.004,
+    mutant_scale=0.006,
 )
