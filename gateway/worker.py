@@ -12,6 +12,7 @@ import resource
 import signal
 import ssl
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -98,46 +99,50 @@ def run(work: Work, sock: socket) -> int:
 async def _serve(work: Work, sock: socket) -> None:
     stop = _watch(work)
     config = work.config
-    keys = Table(config.data_dir, master_key_file=config.master_key_file)
-    keys.find("")  # reads the table now, not in the first request
     store = Store(config.data_dir, config.store, worker=work.number)
-    await store.start()
+    await store.start()  # first: where no store is, no keys are made either
     try:
-        await _make_buckets(work, store)
-        context = tls.server_context(*work.certificate) if work.certificate else None
-        _reload_on_hangup(work, context)
-        spool = Spool(config.data_dir / DIRECTORY, work.number)
-        audit = AuditLog(config.audit_log, str(work.number)) if config.audit_log else None
-        running = await app.start(
-            config, store, keys, sock, context, spool=spool, audit=audit, limits=work.limits
-        )
-        logs_out = LogDelivery(config, store, keys, spool, delivers=work.number == 0)
-        delivering = asyncio.create_task(logs_out.run())
-        delivery = Delivery(store, dict(config.webhook_urls) if work.number == 0 else {})
-        delivery.start()
-        replicator = Replicator(store, keys, config) if work.number == 0 else None
-        if replicator is not None:
-            replicator.start()
-        gc.collect()
-        gc.set_threshold(GC_THRESHOLD)
-        gc.freeze()  # what start-up made stays: no collection walks it, no page of it is copied
-        sweeping = _sweep(work, store)
-        work.ready()
-        await stop.wait()
-        if sweeping is not None:
-            sweeping.cancel()
-        await running.stop(config.drain_seconds)
-        await delivery.stop()
-        if replicator is not None:
-            await replicator.stop()
-        delivering.cancel()
-        await asyncio.wait({delivering})
-        spool.close()
-        if audit is not None:
-            audit.close()
+        with closing(Table(config.data_dir, master_key_file=config.master_key_file)) as keys:
+            keys.find("")  # reads the table now, not in the first request
+            await _answer(work, sock, stop, store, keys)
     finally:
         await store.close()
-        keys.close()
+
+
+async def _answer(work: Work, sock: socket, stop: asyncio.Event, store: Store, keys: Table) -> None:
+    config = work.config
+    await _make_buckets(work, store)
+    context = tls.server_context(*work.certificate) if work.certificate else None
+    _reload_on_hangup(work, context)
+    spool = Spool(config.data_dir / DIRECTORY, work.number)
+    audit = AuditLog(config.audit_log, str(work.number)) if config.audit_log else None
+    running = await app.start(
+        config, store, keys, sock, context, spool=spool, audit=audit, limits=work.limits
+    )
+    logs_out = LogDelivery(config, store, keys, spool, delivers=work.number == 0)
+    delivering = asyncio.create_task(logs_out.run())
+    delivery = Delivery(store, dict(config.webhook_urls) if work.number == 0 else {})
+    delivery.start()
+    replicator = Replicator(store, keys, config) if work.number == 0 else None
+    if replicator is not None:
+        replicator.start()
+    gc.collect()
+    gc.set_threshold(GC_THRESHOLD)
+    gc.freeze()  # what start-up made stays: no collection walks it, no page of it is copied
+    sweeping = _sweep(work, store)
+    work.ready()
+    await stop.wait()
+    if sweeping is not None:
+        sweeping.cancel()
+    await running.stop(config.drain_seconds)
+    await delivery.stop()
+    if replicator is not None:
+        await replicator.stop()
+    delivering.cancel()
+    await asyncio.wait({delivering})
+    spool.close()
+    if audit is not None:
+        audit.close()
 
 
 def _sweep(work: Work, store: Store) -> asyncio.Task[None] | None:

@@ -76,6 +76,16 @@ class Disk:
         finally:
             os.close(directory)
 
+    def turn_read_only(self) -> None:
+        """As after a fault that ext4 has found in itself, while files are open for writing.
+
+        https://docs.kernel.org/admin-guide/abi-testing-files.html (trigger_fs_error)
+        """
+        _run("mount", "-o", "remount,errors=remount-ro", str(self.path))
+        mounts = (line.split() for line in Path("/proc/mounts").read_text().splitlines())
+        (device,) = (source for source, at, *_ in mounts if at == str(self.path))
+        Path("/sys/fs/ext4", Path(device).name, "trigger_fs_error").write_text("a test")
+
 
 def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
