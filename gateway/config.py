@@ -170,7 +170,9 @@ class Config:
         0.0, "the same for an address's requests that are anonymous or wrongly signed", least=0
     )
     trusted_proxies: tuple[str, ...] = row(
-        (), "addresses and networks whose X-Forwarded-For says who the client is"
+        (),
+        "addresses and networks whose X-Forwarded-For says who the client is; for the SSE-C keys of"
+        " clients elsewhere set sse_c_over_http too",
     )
     max_object_bytes: int = row(5 * 1024**4, "object size limit", least=1, most=5 * 1024**4)
     max_put_bytes: int = row(5 * 1024**3, "limit of one PUT or part", least=1, most=5 * 1024**3)
