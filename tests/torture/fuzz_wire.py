@@ -124,15 +124,15 @@ def stalls() -> None:
 
 def leaks() -> None:
     """A descriptor for each refusal."""
-    from gateway import serve
+    from gateway import refusal
 
-    render = serve.render_error
+    render = refusal.render_error
 
     def rendered(*given: object, **more: object) -> object:
         os.dup(1)
         return render(*given, **more)  # type: ignore[arg-type]
 
-    serve.render_error = rendered  # type: ignore[assignment]
+    refusal.render_error = rendered  # type: ignore[assignment]
 
 
 def grows() -> None:

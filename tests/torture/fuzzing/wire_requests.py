@@ -189,15 +189,16 @@ class Requests:
         self._trees = [each for each in map(self._tree, self._plain) if each]
         self._known = {b"uploadId=": b"u", b"versionId=": b"null"}
         self._count = 0
-        self._resets = [self.signed(text) for text in resets()]
+        self._resets = list(resets())
 
     def next(self) -> Asked:
-        self._count += 1
         at = self._count % 2000
+        plain = self._count - len(self._resets)
+        self._count += 1
         if at < len(self._resets):
-            return self.signed(list(resets())[at])
-        if self._count <= len(self._plain):
-            text = self._plain[self._count - 1]
+            return self.signed(self._resets[at])
+        if plain < len(self._plain):
+            text = self._plain[plain]
             return self.unsigned(text) if b"/fuzz-open" in text else self.signed(text)
         chance = self._random.random()
         if at == 1000:

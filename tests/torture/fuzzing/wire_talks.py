@@ -89,8 +89,12 @@ class Heard:
 
 async def talk(host: str, port: int, asked: Sequence[Asked], heard: Heard) -> list[Answer]:
     """Send all of them at once; read as many answers, or until the server closes."""
-    reader, writer = await asyncio.open_connection(host, port, limit=1 << 24)
     answers: list[Answer] = []
+    try:
+        reader, writer = await asyncio.open_connection(host, port, limit=1 << 24)
+    except OSError as error:
+        heard.violate(f"no connection: {error}", asked[0])
+        return answers
     try:
         writer.write(b"".join([each.wire for each in asked]))
         whole = all(each.whole for each in asked)
