@@ -7,7 +7,6 @@ calling event loop. All others hand their work to the committer or the hashing t
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 
 from store import commits, joining, listing, multipart, names, spare, stats, uploads
@@ -340,11 +339,12 @@ class Store(Buckets, Versioned, Opening, Announcing, Annotated):
         return stats.collect(self._db, self._directory)
 
     async def collect(self, *, now: int | None = None) -> None:
-        """One round of the collector, as if it were ``now`` (ms since the epoch)."""
+        """One round of the collector, as if it were ``now`` (ms since the epoch).
+
+        Raises ``StoreError``; the next round takes up what was left.
+        """
         when = self._clock() if now is None else now
-        await asyncio.get_running_loop().run_in_executor(
-            None, partial(self._engine.collector.collect, now=when)
-        )
+        await self._engine.in_pool(self._engine.collector.collect, now=when)
 
     async def ready(self) -> None:
         """Raises ``Unavailable`` or ``NoSpace`` when an object could not be put now."""

@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 
+import apsw
 import msgspec
 import pytest
 from storing import (
@@ -25,9 +26,10 @@ from storing import (
     serving,
 )
 
+from store import database
 from store.collector import Collector
 from store.database import every
-from store.errors import NoSuchEntry
+from store.errors import NoSuchEntry, Unavailable
 from store.settings import Settings
 
 MIB = 1 << 20
@@ -78,6 +80,17 @@ async def test_deleted_bytes_stay_for_the_grace_and_then_go(store, bucket, direc
     assert store.stats().trash_bytes == 0
     assert on_disk(directory) < MIB
     assert await content(store, store.entry(bucket, b"other")) == noise(2, LARGE)
+
+
+async def test_a_round_that_cannot_open_the_database_says_so_in_the_stores_words(
+    store, monkeypatch
+):
+    def broken(path):
+        raise apsw.CantOpenError("no descriptors")
+
+    monkeypatch.setattr(database, "open_reader", broken)
+    with pytest.raises(Unavailable):
+        await store.collect()
 
 
 async def test_bytes_nobody_ever_saw_go_at_once(store, bucket, directory):

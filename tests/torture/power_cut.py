@@ -26,6 +26,8 @@ EXT4_CUTS, XFS_CUTS = 500, 100
 IMAGES = 2
 """Of each file system when there are cuts enough; two run at a time."""
 LANES = 6
+_DISK_BYTES = 512 << 20
+"""The journal keeps all that was ever put, and 32 MiB are kept free."""
 _MOST_ACKNOWLEDGED = 80
 """Changes between two cuts."""
 _SETTINGS = {
@@ -121,7 +123,7 @@ class _Store:
 
 
 def _image(run: Run, kind: str, number: int, cuts: int) -> tuple[_Store, list[str]]:
-    with Disk(run.directory / f"{kind}-{number}", kind) as disk:
+    with Disk(run.directory / f"{kind}-{number}", kind, _DISK_BYTES) as disk:
         store = _Store(disk, run, run.seed * IMAGES + number)
         for cut in range(cuts):
             store.counts[f"{kind}_cuts"] += 1
