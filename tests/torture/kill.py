@@ -9,6 +9,7 @@ import os
 import random
 import signal
 from collections import Counter
+from contextlib import suppress
 from time import perf_counter
 
 import uvloop
@@ -28,7 +29,10 @@ STORES = 2
 """Side by side in a long run: a server that starts keeps one core busy."""
 FSCK_EVERY = 50
 
-_WORKED_SECONDS = 0.5
+_WRITES = 100
+"""Acknowledged before a kill, at most: on a busy machine a time alone would be over too soon."""
+_WRITES_SECONDS = 5.0
+_INSTANT_SECONDS = 0.05
 _STARTING_SECONDS = 0.5
 _EARLY, _ONE_WORKER = 0.1, 0.2
 """Shares of the cycles: killed while it starts; one worker killed before the others."""
@@ -87,7 +91,7 @@ class _Cycles:
             if server is None:
                 return
             self.live.up.set()
-            await asyncio.sleep(self._rng.uniform(0, _WORKED_SECONDS))
+            await self._worked()
             if self._rng.random() < _ONE_WORKER:
                 await self._lose_a_worker(server)
         self.live.up.clear()
@@ -119,7 +123,15 @@ class _Cycles:
         os.kill(workers[number], signal.SIGKILL)
         await asyncio.to_thread(server.err.wait_for, f"worker {number} died")
         self.live.counts["worker_kills"] += 1
-        await asyncio.sleep(self._rng.uniform(0, _WORKED_SECONDS))
+        await self._worked()
+
+    async def _worked(self) -> None:
+        """Until a random instant after a random number of writes."""
+        self.live.reached.clear()
+        self.live.goal = self.live.counts["acknowledged"] + self._rng.randint(1, _WRITES)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.live.reached.wait(), _WRITES_SECONDS)
+        await asyncio.sleep(self._rng.uniform(0, _INSTANT_SECONDS))
 
 
 async def _run(run: Run) -> Outcome:

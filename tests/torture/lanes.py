@@ -59,6 +59,9 @@ class Live:
     counts: Counter[str] = field(default_factory=Counter)
     _tokens: int = 100
 
+    goal: int = 0
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once so many writes were acknowledged, in all."""
     busy: int = 0
     idle: asyncio.Event = field(default_factory=asyncio.Event)
     """Set while no lane is between its first request and what it learns from it."""
@@ -166,6 +169,8 @@ class Lane:
         """Whether it was done; that it was not is wrong."""
         if answer.done:
             self.live.counts["acknowledged"] += 1
+            if self.live.counts["acknowledged"] >= self.live.goal:
+                self.live.reached.set()
         else:
             self.wrong(f"{what}: {answer}")
         return answer.done

@@ -24,6 +24,7 @@ LIFE_SECONDS = 60
 WARM = 0.6
 """The share of a life after which it is measured for the first time: caches are full."""
 SAMPLE_SECONDS = 0.5
+FLOOR_SECONDS = 10
 
 MORE_DESCRIPTORS = 5
 BYTES_PER_MINUTE = 1_000_000
@@ -66,7 +67,7 @@ class _Kept:
 class _Soak:
     def __init__(self, run: Run) -> None:
         self.directory = run.directory / "data"
-        self.mutant = f"tests.torture.soak_mutants:{run.mutant}" if run.mutant else ""
+        self.mutant = f"tests.torture.soak_mutants:{run.mutant or 'soon_full'}"
         self.live = Live()
         self.kept = _Kept()
         self._lanes = served.lanes(self.live, run.seed)
@@ -179,13 +180,23 @@ async def _settled(workers: list[int]) -> int:
         await asyncio.sleep(0.1)
 
 
+def _floor(memory: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The least in each ten seconds: what one request takes and gives back is no growth."""
+    least: dict[int, tuple[float, float]] = {}
+    for time, value in memory:
+        kept = least.setdefault(int(time / FLOOR_SECONDS), (time, value))
+        if value < kept[1]:
+            least[int(time / FLOOR_SECONDS)] = (time, value)
+    return list(least.values())
+
+
 def _judged(kept: _Kept, live: Live) -> dict[str, float]:
     grown = [late.descriptors - early.descriptors for early, late in kept.rests]
     jumps = [late.resident_bytes - early.resident_bytes for early, late in kept.rests]
     rests = [rest for both in kept.rests for rest in both]
     nameless = max((rest.nameless_bytes for rest in rests), default=0)
     seconds = kept.memory[-1][0] - kept.memory[0][0] if kept.memory else 0.0
-    per_minute = slope(kept.memory) * 60
+    per_minute = slope(_floor(kept.memory)) * 60
     if max(map(abs, grown), default=0) > MORE_DESCRIPTORS:
         live.wrong(f"descriptors grew by {grown}")
     if max(jumps, default=0) > JUMP_BYTES:

@@ -1,16 +1,40 @@
-"""Defects that ``soak`` must catch, each put into a server before it starts."""
+"""What ``soak`` changes in a server before it starts: how long a day is, and defects to catch."""
 
+import functools
 import os
 from typing import Any
 
+from store import collector, intake
+from store.buffers import Buffers
 from store.engine import Engine
 from store.intake import Intake
 
 LEAKED_BYTES = 256 << 10
+COMPLETED_SECONDS = 30
+KEPT = 64
+"""Entries of a cache, at most."""
+
+
+def soon_full() -> None:
+    """All that grows up to a bound has a near one, so that what still grows then is a leak.
+
+    No defect: caches are small, and completed uploads are forgotten in seconds, not after a day.
+    """
+    cached = functools.lru_cache
+
+    def small(maxsize: Any = KEPT, typed: bool = False) -> Any:
+        if callable(maxsize):
+            return cached(KEPT)(maxsize)
+        return cached(maxsize and min(maxsize, KEPT), typed)
+
+    functools.lru_cache = small  # type: ignore[assignment] # the gateway is not imported yet
+    collector.COMPLETED_DAYS = COMPLETED_SECONDS / 86400
+    intake._buffers = Buffers(intake.BATCH_BYTES, limit=256, keep=1)
 
 
 def leak_staged_bytes() -> None:
     """What a client that left had sent stays in its segment."""
+    soon_full()
 
     async def abort(self: Intake) -> None:
         await self._pipeline.settle()
@@ -21,6 +45,7 @@ def leak_staged_bytes() -> None:
 
 def leak_descriptors() -> None:
     """A broken upload leaves a descriptor open."""
+    soon_full()
     abort = Intake.abort
 
     async def leaking(self: Intake) -> None:
@@ -32,6 +57,7 @@ def leak_descriptors() -> None:
 
 def leak_memory() -> None:
     """A commit is never forgotten, nor are its bytes."""
+    soon_full()
     kept: list[bytearray] = []
     submit = Engine.submit
 
