@@ -2,6 +2,7 @@
 
 import functools
 import os
+from time import monotonic
 from typing import Any
 
 from store import collector, intake
@@ -9,7 +10,7 @@ from store.buffers import Buffers
 from store.engine import Engine
 from store.intake import Intake
 
-LEAKED_BYTES = 256 << 10
+LEAKED_BYTES, LEAK_SECONDS = 512 << 10, 0.01
 COMPLETED_SECONDS = 30
 KEPT = 64
 """Entries of a cache, at most."""
@@ -56,13 +57,17 @@ def leak_descriptors() -> None:
 
 
 def leak_memory() -> None:
-    """A commit is never forgotten, nor are its bytes."""
+    """What a commit brought is not forgotten: of some, or a fast machine would have no memory."""
     soon_full()
     kept: list[bytearray] = []
+    last = 0.0
     submit = Engine.submit
 
     def keeping(self: Engine, *given: Any) -> Any:
-        kept.append(bytearray(b"x") * LEAKED_BYTES)
+        nonlocal last
+        if monotonic() - last > LEAK_SECONDS:
+            last = monotonic()
+            kept.append(bytearray(b"x") * LEAKED_BYTES)
         return submit(self, *given)
 
     Engine.submit = keeping  # type: ignore[method-assign]
