@@ -22,7 +22,7 @@ from tests.torture.served import ACCESS_KEY, SECRET
 from tests.torture.wire import Answer, Client, Lost, Signer
 
 ROUNDS = 10
-DISK_BYTES = 112 << 20
+DISK_BYTES = 96 << 20
 BUCKET = "/full"
 LANES = 4
 _SMALL, _LARGE = 12_000, 2 << 20

@@ -122,15 +122,19 @@ class _Store:
         return [*found, *("acknowledged without a disk" for each in refused if not each)]
 
 
-def _image(run: Run, kind: str, number: int, cuts: int) -> tuple[_Store, list[str]]:
+def _image(run: Run, kind: str, number: int, cuts: int, caught: list[str]) -> _Store:
+    """What is wrong comes into ``caught``; a mutant is caught once."""
     with Disk(run.directory / f"{kind}-{number}", kind, _DISK_BYTES) as disk:
         store = _Store(disk, run, run.seed * IMAGES + number)
-        for cut in range(cuts):
-            store.counts[f"{kind}_cuts"] += 1
-            if found := store.cut():
-                return store, [f"{kind}, after cut {cut}: {each}" for each in found]
-        # What the last one left is seen by the start after it.
-        return store, [f"{kind}, at the end: {each}" for each in store.cut()]
+        for cut in range(cuts + 1):  # what the last one left is seen by the start after it
+            if caught and run.mutant:
+                break
+            found = store.cut()
+            caught += [f"{kind}, after {cut} cuts: {each}" for each in found]
+            if found:
+                break
+            store.counts[f"{kind}_cuts"] += cut < cuts
+        return store
 
 
 def _run(run: Run) -> Outcome:
@@ -142,11 +146,12 @@ def _run(run: Run) -> Outcome:
                 jobs.append((run, kind, number, share))
     kept = {"synchronous": ("FULL", 2)} if run.mutant == "directories_not_synced" else {}
     with mock.patch.dict(keys_database._PRAGMAS, kept), ThreadPoolExecutor(2) as pool:
-        done = list(pool.map(lambda job: _image(*job), jobs))
-    counts: Counter[str] = sum((store.counts for store, _ in done), Counter())
-    starts = sorted(start for store, _ in done for start in store.starts)
+        caught: list[str] = []
+        stores = list(pool.map(lambda job: _image(*job, caught), jobs))
+    counts: Counter[str] = sum((store.counts for store in stores), Counter())
+    starts = sorted(start for store in stores for start in store.starts) or [0.0]
     figures = {**counts, "restart_p99_seconds": round(starts[int(len(starts) * 0.99)], 2)}
-    return Outcome(figures, [each for _, found in done for each in found])
+    return Outcome(figures, caught)
 
 
 # --- mutants, put into the server -----------------------------------------------------------------

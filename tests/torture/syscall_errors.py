@@ -354,6 +354,6 @@ GATE = Gate(
     bar="10 calls x 6 ways x n-th 1-40: 0 false acks, 0 lost, reads go on, writes resume",
     run=_run,
     mutants=tuple(name for name in _MUTANTS if name),
-    short=0.005,
+    short=0.003,
     mutant_scale=0.3,
 )
