@@ -194,6 +194,6 @@ GATE = Gate(
         "directories_not_synced",
     ),
     short=0.002,
-    mutant_scale=0.012,
+    mutant_scale=0.04,
     impossible=lambda: impossible("ext4", "xfs"),
 )
