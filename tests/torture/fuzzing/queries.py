@@ -86,7 +86,9 @@ def record(data: bytes) -> str:
 
 def _queries() -> Iterable[bytes]:
     for text in (
-        "SELECT * FROM S3Object", "SELECT s._1, s.\"name\" AS n FROM S3Object s WHERE s._2 > 5 LIMIT 10",
+        "SELECT * FROM S3Object",
+        "SELECT 'it''s', s.id FROM S3Object s WHERE s.name = '; DROP TABLE x --'",
+        "SELECT s._1, s.\"name\" AS n FROM S3Object s WHERE s._2 > 5 LIMIT 10",
         "SELECT COUNT(*) FROM S3Object[*].a['b'][0] s WHERE s.a IS NOT MISSING",
         "SELECT CAST(s.id AS DECIMAL(10, 2)) + 1.5e3, -s._3 % 2 FROM S3Object AS s",
         "SELECT TRIM(LEADING 'x' FROM name), SUBSTRING(name FROM 2 FOR 3) FROM S3Object",
