@@ -30,7 +30,7 @@ MORE_DESCRIPTORS = 5
 BYTES_PER_MINUTE = 1_000_000
 ENOUGH_SECONDS = 100
 """Of samples, from which on a slope says something; before, only a jump does."""
-JUMP_BYTES = 32 << 20
+JUMP_BYTES = 16 << 20
 LOG_BYTES = 64 << 20
 NAMELESS_BYTES = 1 << 20
 """Blocks that the file system takes for itself: it maps many holes."""
