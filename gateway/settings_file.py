@@ -47,6 +47,8 @@ def read(path: Path, environ: Mapping[str, str]) -> dict[str, object]:
         return {name: _filled(value, environ) for name, value in found.items()}
     except ValueError as error:  # TOMLDecodeError, JSONDecodeError, BadSetting
         raise BadSetting(f"{path}: {error}") from None
+    except RecursionError:
+        raise BadSetting(f"{path}: it is nested too deeply") from None
 
 
 def _filled(value: object, environ: Mapping[str, str]) -> object:

@@ -177,6 +177,12 @@ def test_a_malformed_file_is_refused_by_name(file, text):
         load({}, {}, file(text))
 
 
+@pytest.mark.parametrize("text", ["a = " + "[" * 5000, '{"a": ' * 5000], ids=["toml", "json"])
+def test_a_file_nested_too_deeply_is_refused(file, text):
+    with pytest.raises(BadSetting, match="nested too deeply"):
+        load({}, {}, file(text))
+
+
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(BadSetting, match="cannot read"):
         load({}, {}, tmp_path / "none.toml")

@@ -349,7 +349,7 @@ def lines() -> tuple[bytes, ...]:
 
 
 TARGETS = (
-    Target("xml", xml, words(), (S3Error,), seeds, most=65_536),
+    Target("xml", xml, words(), (S3Error,), seeds, most=16_384),
     Target("xml_tree", tree, lines(), (S3Error,), _outlines),
     Target("website", site, words(), (S3Error,), site_seeds),
 )
