@@ -81,7 +81,7 @@ def xml(data: bytes) -> str:
         again = shape(**read_document(shape, written))
         must(_shown(again) == _shown(value), "read again, it is another", value, again)
         must(keep(again) == written, "written again, it is another", written)
-    return f"{name} {_USES.get(shape, lambda _: '')(value)}"
+    return f"{shape.__name__} {_USES.get(shape, lambda _: '')(value)}"
 
 
 def _shown(value: Shape) -> str:
