@@ -83,7 +83,9 @@ class _Job:
             child(chore, self._directory, *words, killed_at=at)
         except NotKilledError:
             counts["passed_by"] += 1
-        if chore == "adopt":  # a person's decision, which no start takes for them
+        # To adopt is a person's decision, which no start takes for them; and the compactor, who may
+        # be at work while a server starts, looks after its own segment.
+        if chore in {"adopt", "compact"}:
             child(chore, self._directory, killed_at=None)
         return history
 
