@@ -64,7 +64,10 @@ class _Rounds:
     def _beside(self, first: ServerProcess) -> None:
         if self.violations:
             return
+        everyone = [first.process.pid, *first.workers]
         os.killpg(first.process.pid, signal.SIGSTOP)
+        while not all(map(_stands_still, everyone)):  # the signal is sent, not yet obeyed
+            os.sched_yield()
         try:
             before = contents(self._directory)
             self._refused()
@@ -108,6 +111,12 @@ class _Rounds:
             started.pop_all()
         loser.__exit__(None, None, None)
         return winner
+
+
+def _stands_still(process: int) -> bool:
+    """All its threads do. https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html"""
+    threads = Path(f"/proc/{process}/task").glob("*/stat")
+    return all(each.read_text().rpartition(")")[2].split()[0] == "T" for each in threads)
 
 
 def _code(server: ServerProcess) -> int | None:
