@@ -18,20 +18,6 @@ from tests.gateway.server_process import ServerProcess
 ANOTHER = 54321
 
 
-@pytest.fixture
-def made(tmp_path):
-    """A data directory as a server makes it."""
-    directory = tmp_path / "data"
-    old = os.umask(0o077)
-    try:
-        prepare(directory, Settings()).close()
-        with closing(Table(directory)) as table:
-            table.generate()
-    finally:
-        os.umask(old)
-    return directory
-
-
 def _modes(directory):
     every = [directory, *directory.rglob("*")]
     return {path.name: stat.S_IMODE(path.lstat().st_mode) for path in every}

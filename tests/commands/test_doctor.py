@@ -20,24 +20,8 @@ from gateway.commands.doctor_machine import BAD, OK, RISK
 from gateway.config import Config
 from keys.table import Table
 from store import database
-from store.prepare import prepare
-from store.settings import Settings
 
 DAY = dt.timedelta(days=1)
-
-
-@pytest.fixture
-def made(tmp_path):
-    """A data directory as a server makes it."""
-    directory = tmp_path / "data"
-    old = os.umask(0o077)
-    try:
-        prepare(directory, Settings()).close()
-        with closing(Table(directory)) as table:
-            table.generate()
-    finally:
-        os.umask(old)
-    return directory
 
 
 @pytest.fixture

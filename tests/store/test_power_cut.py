@@ -7,6 +7,8 @@ A disk is modelled that keeps what was synced and, if it likes, any part of the 
 import asyncio
 import errno
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
@@ -116,6 +118,23 @@ class Failing(Platter):
         return size
 
 
+@asynccontextmanager
+async def failing(
+    tmp_path: Path, steps: int = STEPS
+) -> AsyncIterator[tuple[Path, Failing, History]]:
+    """A directory with a bucket, on a disk that can fail. At the end the power is cut: all that
+    was acknowledged is there."""
+    directory, target = tmp_path / "data", tmp_path / "cut"
+    async with opened(directory, SETTINGS) as store:
+        await make_bucket(store, BUCKET)
+    platter, history = Failing(directory), History(plan(1, steps, MIXED))
+    with under(platter):
+        yield directory, platter, history
+    platter.cut(target, None)
+    assert list(fsck.check(target)) == []
+    assert await violations(target, history) == []
+
+
 async def served(directory: Path, platter: Failing, history: History) -> None:
     """Run a plan to its end; then the journal is synced, in vain, and once more."""
     prepared = prepare(directory, SETTINGS)
@@ -132,68 +151,44 @@ async def served(directory: Path, platter: Failing, history: History) -> None:
 
 
 async def test_a_journal_that_could_not_be_synced_is_written_again(tmp_path):
-    directory, target = tmp_path / "data", tmp_path / "cut"
-    async with opened(directory, SETTINGS) as store:
-        await make_bucket(store, BUCKET)
-    platter, history = Failing(directory), History(plan(1, STEPS, MIXED))
-    with under(platter):
+    async with failing(tmp_path) as (directory, platter, history):
         await served(directory, platter, history)
-    platter.cut(target, None)
-    assert list(fsck.check(target)) == []
-    assert await violations(target, history) == []
 
 
 async def test_a_journal_that_trimming_could_not_sync_is_written_again(tmp_path):
-    directory, target = tmp_path / "data", tmp_path / "cut"
-    async with opened(directory, SETTINGS) as store:
-        await make_bucket(store, BUCKET)
-    platter, history = Failing(directory), History(plan(1, STEPS, MIXED))
-    with under(platter):
-        async with opened(directory, SETTINGS) as store:
-            await run(store, history.plan, history.acks.append)
-            platter.fails = True
-            with pytest.raises(OSError, match="bad disk"):
-                trim(directory)
-            await asyncio.to_thread(store._engine.collector.sync_journal)
-    platter.cut(target, None)
-    assert list(fsck.check(target)) == []
-    assert await violations(target, history) == []
+    async with (
+        failing(tmp_path) as (directory, platter, history),
+        opened(directory, SETTINGS) as store,
+    ):
+        await run(store, history.plan, history.acks.append)
+        platter.fails = True
+        with pytest.raises(OSError, match="bad disk"):
+            trim(directory)
+        await asyncio.to_thread(store._engine.collector.sync_journal)
 
 
 async def test_a_journal_file_that_could_not_be_synced_when_full_is_written_again(
     tmp_path, monkeypatch
 ):
     monkeypatch.setattr(journal, "FILE_BYTES", 64 << 10)
-    directory, target = tmp_path / "data", tmp_path / "cut"
-    async with opened(directory, SETTINGS) as store:
-        await make_bucket(store, BUCKET)
-    platter, history = Failing(directory), History(plan(1, 3 * STEPS, MIXED))
-    with under(platter):
-        async with opened(directory, SETTINGS) as store:
-            platter.fails = True
-            await run(store, history.plan, history.acks.append)
-            assert not platter.fails
-            await asyncio.to_thread(store._engine.collector.sync_journal)
-    platter.cut(target, None)
-    assert list(fsck.check(target)) == []
-    assert await violations(target, history) == []
+    async with (
+        failing(tmp_path, 3 * STEPS) as (directory, platter, history),
+        opened(directory, SETTINGS) as store,
+    ):
+        platter.fails = True
+        await run(store, history.plan, history.acks.append)
+        assert not platter.fails
+        await asyncio.to_thread(store._engine.collector.sync_journal)
 
 
 async def test_a_journal_that_could_not_be_synced_before_is_written_again_at_the_start(tmp_path):
-    directory, target = tmp_path / "data", tmp_path / "cut"
-    async with opened(directory, SETTINGS) as store:
-        await make_bucket(store, BUCKET)
-    platter, history = Failing(directory), History(plan(1, STEPS, MIXED))
-    with under(platter):
+    async with failing(tmp_path) as (directory, platter, history):
         async with opened(directory, SETTINGS) as store:
             await run(store, history.plan, history.acks.append)
         platter.fails = True
         with pytest.raises(OSError, match="bad disk"):
             prepare(directory, SETTINGS)
         prepare(directory, SETTINGS).close()
-    platter.cut(target, None)
-    assert list(fsck.check(target)) == []
-    assert await violations(target, history) == []
 
 
 # --- and the test can fail ---------------------------------------------------------------------
