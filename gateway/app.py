@@ -35,6 +35,7 @@ from gateway.heads import read_head, whole
 from gateway.limits import Limits
 from gateway.places import Places
 from gateway.proxies import Proxies
+from gateway.repeats import Repeats
 from gateway.response import Response
 from gateway.serve import Gateway, fail, refuse, serve
 from gateway.trace import Trace
@@ -63,7 +64,7 @@ class Connection(FastLane):
     """One client connection: counted, timed until its first head, and short when it errs."""
 
     def __init__(self, server: "Server", options: dict[str, Any]) -> None:
-        super().__init__(server, server.fast, options)
+        super().__init__(server, server.fast, server.repeats, options)
         self._server = server
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -175,6 +176,7 @@ class Server(web.Server):
         self._refused = 0
         self.fast = fast
         """What hot requests are answered from; ``None``: from nothing, the handler takes all."""
+        self.repeats = None if fast is None else Repeats(fast)
         self.draining = False
         """No connection outlives its running request."""
         self.header_seconds = config.header_seconds

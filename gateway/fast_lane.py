@@ -24,6 +24,7 @@ from gateway import trace
 from gateway.handshake import address_of
 from gateway.head import Head
 from gateway.heads import is_hot, read_head, whole
+from gateway.repeats import Repeats
 from gateway.response import Response
 from gateway.serve import Gateway, fail, serve
 from gateway.trace import Trace
@@ -88,13 +89,20 @@ class FastLane(web.RequestHandler):
     """A client connection that answers what is hot by itself."""
 
     def __init__(
-        self, server: web.Server, gateway: Gateway | None, options: dict[str, Any]
+        self,
+        server: web.Server,
+        gateway: Gateway | None,
+        repeats: Repeats | None,
+        options: dict[str, Any],
     ) -> None:
         """Without a ``gateway`` everything goes the general lane."""
         super().__init__(server, loop=asyncio.get_running_loop(), **options)
         self._gateway = gateway
+        self._repeats = repeats
         self._answering = False
         self._impatient: asyncio.TimerHandle | None = None
+        self._alone = b""
+        """What came last, if it ended with a request that has no body: none has begun since."""
         self._held: tuple[Any, StreamReader] | None = None
         self._early = False
         self._secure = False
@@ -136,10 +144,13 @@ class FastLane(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._alone and self._repeated(data):
+            return
         # Without its waiter aiohttp only queues what it parses.
         waiter, self._waiter = self._waiter, None
         super().data_received(data)
         self._waiter = waiter
+        self._alone = data if self._ends_whole(data) else b""
         out = (self._held is not None) + self._answering + self._early
         stopped = out and len(self._messages) + out >= self._max_msg_queue_size
         if stopped and not self._buffer_paused:
@@ -156,6 +167,46 @@ class FastLane(web.RequestHandler):
             # The general lane has just answered (or has not begun) and will wait in a moment.
             self._held = self._messages.popleft()
             self._loop.call_soon(self._look_again, 4)
+
+    def _ends_whole(self, data: bytes) -> bool:
+        """Whether the parser, which has just read ``data``, is between two requests."""
+        messages = self._messages
+        return (
+            len(messages) == 1
+            and messages[0][1] is EMPTY_PAYLOAD
+            and data.endswith(b"\r\n\r\n")
+            and not self._buffer_paused
+        )
+
+    def _repeated(self, data: bytes) -> bool:
+        """Whether it was a request that has come before, and has been answered from memory."""
+        repeat = None if self._repeats is None else self._repeats.find(data)
+        if (
+            repeat is None
+            or not self._ready()
+            or self._messages
+            or self._closed_to_hot
+            or repeat.head.secure is not self._secure
+        ):
+            return False
+        assert self._repeats is not None
+        answer = self._repeats.answer(repeat, self.address)
+        if answer is None:
+            return False
+        self.head_complete()
+        self._send(repeat.head.method, *answer)
+        return True
+
+    @property
+    def _closed_to_hot(self) -> bool:
+        """Nothing may be answered here, or nothing at all."""
+        return (
+            self._upgraded
+            or self._paused
+            or self._force_close
+            or self.draining
+            or self.transport is None
+        )
 
     def _release(self) -> None:
         if self._held is not None:
@@ -196,11 +247,7 @@ class FastLane(web.RequestHandler):
             self._gateway is None
             or len(self._messages) > 1
             or not is_hot(message, payload)
-            or self._upgraded
-            or self._paused
-            or self._force_close
-            or self.draining
-            or self.transport is None
+            or self._closed_to_hot
         ):
             return False
         self.head_complete()
@@ -235,7 +282,7 @@ class FastLane(web.RequestHandler):
         try:
             waited_for = running.send(None)  # a future tells by itself how it ended
         except StopIteration as done:
-            self._end(head, done.value)
+            self._end(message, head, done.value)
         except TooLong:
             self._messages.appendleft((message, payload))
         except BaseException:
@@ -254,18 +301,23 @@ class FastLane(web.RequestHandler):
         self._answering = False
         self._leave()
 
-    def _end(self, head: Head, answer: Answer) -> None:
-        """Send it, and be ready for what comes next."""
+    def _end(self, message: RawRequestMessage, head: Head, answer: Answer) -> None:
         if self._parser is not None:
             self._parser.message_consumed()
-        if self._manager is not None:
-            self._manager.requests_count += 1
         if answer is None:
             self.force_close()
             return
         response, body, story = answer
+        self._send(head.method, response, body, story)
+        if response.settled and self._alone and self._repeats is not None:
+            self._repeats.notice(self._alone, message, head)
+
+    def _send(self, method: str, response: Response, body: bytes, story: Trace) -> None:
+        """Send it, and be ready for what comes next."""
+        if self._manager is not None:
+            self._manager.requests_count += 1
         if self.transport is not None:
-            self.transport.write(whole(response, head.method, body))
+            self.transport.write(whole(response, method, body))
             story.bytes_out = len(body)
         assert self._gateway is not None
         trace.write(story, self._gateway.config.log_format)

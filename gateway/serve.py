@@ -95,7 +95,7 @@ async def serve(gateway: Gateway, head: Head, body: RawBody) -> tuple[Response, 
     extra: list[tuple[str, str]] = []
     request: Request | None = None
     try:
-        request = _parse(gateway.config, head, body)
+        request = parse(gateway.config, head, body)
         extra = cors.headers(request, gateway.config, _cors_rules(gateway, request))
         response = await _answer(gateway, request, trace, extra)
     except Exception as error:
@@ -103,7 +103,7 @@ async def serve(gateway: Gateway, head: Head, body: RawBody) -> tuple[Response, 
         if request is not None:
             with suppress(Exception):  # the log must not keep the client from learning the error
                 _log(gateway, gateway.store.bucket(request.bucket or ""), request, trace)
-    answer = _finished(response, trace, extra)
+    answer = finished(response, trace, extra)
     if trace.changes and gateway.auditing is not None:
         try:
             await gateway.auditing.after(trace)
@@ -116,26 +116,26 @@ def refuse(error: Exception, peer: str) -> tuple[Response, Trace]:
     """The answer to what could not be read as a request: nothing of it is known but its sender."""
     trace = _trace(peer)
     response = refusal(error, Head("", "/", [], secure=False, peer=peer), trace)
-    return _finished(response, trace, []), trace
+    return finished(response, trace, []), trace
 
 
 def fail(error: Exception, head: Head, trace: Trace) -> Response:
     """The answer in place of one whose bytes could not be had."""
-    return _finished(refusal(error, head, trace), trace, [])
+    return finished(refusal(error, head, trace), trace, [])
 
 
 def _trace(peer: str) -> Trace:
     return Trace(request_id=new_id(), peer=peer)
 
 
-def _finished(response: Response, trace: Trace, extra: list[tuple[str, str]]) -> Response:
+def finished(response: Response, trace: Trace, extra: list[tuple[str, str]]) -> Response:
     """With the headers that every answer has."""
     trace.status = response.status
     ids = [("x-amz-request-id", trace.request_id), ("x-amz-id-2", trace.request_id)]
     return response.extended(ids + _ALWAYS + extra)
 
 
-def _parse(config: Config, head: Head, body: RawBody) -> Request:
+def parse(config: Config, head: Head, body: RawBody) -> Request:
     check_head(config, head)
     return addressing.parse(
         head.method,

@@ -113,11 +113,22 @@ def _check_window(start: datetime, expires: str, now: datetime) -> None:
             "X-Amz-Expires must be less than a week (in seconds); that is, the given"
             " X-Amz-Expires must be less than 604800 seconds"
         )
-    end = start + min(timedelta(seconds=seconds), _LAST - start)
+    end = _end(start, seconds)
     if start - now > MAX_SKEW:
         raise _outside("Request is not valid yet", seconds, end, now)
     if now > end or seconds == 0:
         raise _outside("Request has expired", seconds, end, now)
+
+
+def _end(start: datetime, seconds: int) -> datetime:
+    return start + min(timedelta(seconds=seconds), _LAST - start)
+
+
+def window(query: Query) -> tuple[datetime, datetime]:
+    """From when to when a claim that ``read`` has found valid stays so, both included."""
+    start = parse_time(query["X-Amz-Date"])
+    assert start is not None
+    return start - MAX_SKEW, _end(start, int(query["X-Amz-Expires"]))
 
 
 def _outside(text: str, seconds: int, end: datetime, now: datetime) -> S3Error:
