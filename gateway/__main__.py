@@ -1,5 +1,6 @@
 """s3gw: the command line. Each command is imported when it is called, so that all start fast."""
 
+import gc
 from importlib import import_module
 
 import click
@@ -39,6 +40,9 @@ class Commands(click.Group):
         if module is None:
             return None
         found = getattr(import_module(f"gateway.commands.{module}"), cmd_name, None)
+        if not gc.isenabled():  # as main() left it
+            gc.freeze()  # what modules make stays: no collection walks it, no worker copies it
+            gc.enable()
         return found if isinstance(found, click.Command) else None
 
     def invoke(self, ctx: click.Context) -> object:
@@ -57,6 +61,7 @@ def main() -> None:
     import os
 
     os.umask(0o077)  # whatever a command makes is this user's alone
+    gc.disable()  # until a command is loaded: its modules are no garbage
     cli.main(prog_name="s3gw")
 
 
