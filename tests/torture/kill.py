@@ -43,6 +43,11 @@ class _Cycles:
 
     def __init__(self, run: Run, number: int) -> None:
         self.directory = run.directory / str(number)
+        # As it is installed, whatever this process was told: its modules are compiled once.
+        self._environ = {
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(run.directory / "compiled"),
+        }
         self.mutant = f"tests.torture.kill_mutants:{run.mutant}" if run.mutant else ""
         self.live = Live()
         self.restarts: list[float] = []
@@ -83,7 +88,7 @@ class _Cycles:
 
     async def _one(self, *, early: bool) -> None:
         if early:
-            server = served.started(self.directory, mutant=self.mutant)
+            server = self._launched()
             await asyncio.sleep(self._rng.uniform(0, _STARTING_SECONDS))
             self.live.counts["killed_at_start"] += 1
         else:
@@ -100,16 +105,20 @@ class _Cycles:
         await asyncio.to_thread(served.ended, server, self.live)
         self.live.counts["kills"] += 1
 
+    def _launched(self) -> ServerProcess:
+        return served.started(self.directory, mutant=self.mutant, **self._environ)
+
     async def _started(self) -> ServerProcess | None:
         """Once it has answered 200; nothing when it does not start, which is wrong."""
         began = perf_counter()
-        server = served.started(self.directory, mutant=self.mutant)
+        server = self._launched()
         try:
             await asyncio.to_thread(server.ready)
             self.live.signer = served.signer(server)
             self.live.life += 1
             if await served.answers(self.live):
-                self.restarts.append(perf_counter() - began)
+                if self.live.life > 1:  # the first start is none
+                    self.restarts.append(perf_counter() - began)
                 return server
             self.live.wrong("the first answer was not 200")
         except (AssertionError, Lost, TimeoutError) as error:

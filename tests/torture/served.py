@@ -22,9 +22,9 @@ VERSIONED = (
 )
 
 
-def started(directory: Path, *options: str, mutant: str = "") -> ServerProcess:
+def started(directory: Path, *options: str, mutant: str = "", **environ: str) -> ServerProcess:
     """It need not be ready yet. Later options win."""
-    environ = {
+    environ |= {
         "S3GW_ROOT_ACCESS_KEY": ACCESS_KEY,
         "S3GW_ROOT_SECRET_KEY": SECRET,
         "S3GW_BUCKETS": f"{BUCKET}, {VERSIONS}",
