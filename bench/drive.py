@@ -55,6 +55,8 @@ class Plan:
     """Reads go everywhere among the objects, and pages begin anywhere."""
     beside: int = 0
     """So many connections send 64 MiB PUTs into the same bucket meanwhile."""
+    in_header: bool = False
+    """Reads are signed in a header."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def requests(plan: Plan, lane: int, lanes: int) -> Callable[[int], Request]:
 
     def on_laid(method: str, number: int) -> Request:
         moved = plan.size if method == "GET" else 0
-        wire = sign.wire(method, f"{path}/{plan.stored(number)}")
+        signed = sign.in_header if plan.in_header else sign.wire
+        wire = signed(method, f"{path}/{plan.stored(number)}")
         return Request(wire, moved, head=method == "HEAD")
 
     def page(number: int) -> Request:
@@ -268,4 +271,5 @@ def plan_of(cell: Cell, target: Target, bodies: Path, seconds: float, objects: i
         most=objects if once else 10**9,
         warm_seconds=0.0 if once else min(1.0, seconds / 4),
         beside=cell.beside,
+        in_header=cell.in_header,
     )

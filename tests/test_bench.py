@@ -269,11 +269,11 @@ def test_the_picture_is_xml_with_a_mark_for_each_ratio():
 def test_cells_run_end_to_end_against_ourselves(tmp_path, capsys):
     compare.main(
         "--seconds=0.3 --legs=1 --keys=40 --classes=D --servers=s3gw --client=own --no-checks "
-        f"--cells=put-4k-c1,list-1000-c1,get-4k-c32-tls --out={tmp_path}".split()
+        f"--cells=put-4k-c1,list-1000-c1,get-4k-c32-header,get-4k-c32-tls --out={tmp_path}".split()
     )
     written = json.loads((tmp_path / "compare.json").read_text())["classes"]["D"]
     assert written["void"] == {"s3gw": {}}
-    for name in ("put-4k-c1", "list-1000-c1", "get-4k-c32-tls"):
+    for name in ("put-4k-c1", "list-1000-c1", "get-4k-c32-header", "get-4k-c32-tls"):
         figure = written["figures"]["s3gw"][name]
         assert figure["per_second"] > 0
         assert figure["server_us"] > 0
