@@ -33,7 +33,9 @@ _WRITES = 100
 """Acknowledged before a kill, at most: on a busy machine a time alone would be over too soon."""
 _WRITES_SECONDS = 5.0
 _INSTANT_SECONDS = 0.05
-_STARTING_SECONDS = 0.5
+_LOADING_SECONDS = 0.5
+_STARTING_SECONDS = 0.1
+"""From the greeting on: its data is prepared, workers begin. Before, most is loading of modules."""
 _EARLY, _ONE_WORKER = 0.1, 0.2
 """Shares of the cycles: killed while it starts; one worker killed before the others."""
 
@@ -89,7 +91,7 @@ class _Cycles:
     async def _one(self, *, early: bool) -> None:
         if early:
             server = self._launched()
-            await asyncio.sleep(self._rng.uniform(0, _STARTING_SECONDS))
+            await self._starting(server)
             self.live.counts["killed_at_start"] += 1
         else:
             server = await self._started()
@@ -125,6 +127,17 @@ class _Cycles:
             self.live.wrong(f"it did not start again: {error}")
         await asyncio.to_thread(served.ended, server, self.live)
         return None
+
+    async def _starting(self, server: ServerProcess) -> None:
+        """Until a random instant of its start."""
+        if self._rng.random() < 0.5:
+            await asyncio.sleep(self._rng.uniform(0, _LOADING_SECONDS))
+            return
+        try:
+            await asyncio.to_thread(server.out.wait_for, "endpoint")
+        except AssertionError as error:
+            self.live.wrong(f"it did not begin to start: {error}")
+        await asyncio.sleep(self._rng.uniform(0, _STARTING_SECONDS))
 
     async def _lose_a_worker(self, server: ServerProcess) -> None:
         workers = server.workers
