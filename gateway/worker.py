@@ -44,7 +44,8 @@ EXPECTED = (BadSetting, KeysError, StoreError, OSError)
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 KEPT_BYTES = 16 << 20
-"""Freed memory that a worker keeps at most where it can be given back."""
+"""Freed memory that is kept at most where it can be given back: in each arena of the C library, of
+which threads have their own."""
 MAPPED_BYTES = 4 << 20
 """Allocations from this on are given back at once, as glibc does by default from 128 KiB on."""
 GC_THRESHOLD = 5000

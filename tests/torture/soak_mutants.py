@@ -5,7 +5,7 @@ import os
 from time import monotonic
 from typing import Any
 
-from store import collector, intake
+from store import collector, intake, leaves
 from store.buffers import Buffers
 from store.engine import Engine
 from store.intake import Intake
@@ -14,12 +14,16 @@ LEAKED_BYTES, LEAK_SECONDS = 512 << 10, 0.01
 COMPLETED_SECONDS = 30
 KEPT = 64
 """Entries of a cache, at most."""
+SEEN_BYTES, ANSWERS_BYTES = 32 << 10, 128 << 10
+FREED_BYTES = 256 << 10
+"""Of freed memory, in each arena. To the 16 MiB of a real server it goes on growing for minutes."""
 
 
 def soon_full() -> None:
     """All that grows up to a bound has a near one, so that what still grows then is a leak.
 
-    No defect: caches are small, and completed uploads are forgotten in seconds, not after a day.
+    No defect: caches are small, completed uploads are forgotten in seconds, not after a day, and
+    freed memory is given back at once.
     """
     cached = functools.lru_cache
 
@@ -29,6 +33,11 @@ def soon_full() -> None:
         return cached(maxsize and min(maxsize, KEPT), typed)
 
     functools.lru_cache = small  # type: ignore[assignment] # the gateway is not imported yet
+    from gateway import remembered, worker
+
+    leaves._MOST_BYTES = SEEN_BYTES
+    remembered.MOST_BYTES = ANSWERS_BYTES
+    worker.KEPT_BYTES = worker.MAPPED_BYTES = FREED_BYTES
     collector.COMPLETED_DAYS = COMPLETED_SECONDS / 86400
     intake._buffers = Buffers(intake.BATCH_BYTES, limit=256, keep=1)
 
