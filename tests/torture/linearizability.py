@@ -12,6 +12,7 @@ from typing import Any
 
 import uvloop
 
+from bench.signing import Presigner, Target
 from tests.gateway.server_process import ServerProcess
 from tests.torture import wire
 from tests.torture.gate import Gate, Outcome, Run
@@ -44,6 +45,8 @@ class Recording:
     def __init__(self, server: ServerProcess, seed: int) -> None:
         self._rng = Random(seed)
         self._signer = wire.Signer(server.port, server.said("access key"), server.said("secret"))
+        target = Target("127.0.0.1", server.port, self._signer.access_key, self._signer.secret)
+        self._presigner = Presigner(target)
         self._values = Values(seed)
         self._left_until_fault = 0
         self._striking: asyncio.Task[None] | None = None
@@ -99,7 +102,7 @@ class Recording:
 
     def _client(self) -> Client:
         rng = Random(self._rng.random())
-        return Client(self._signer, self._values, self.seen, rng, self._asked)
+        return Client(self._signer, self._presigner, self._values, self.seen, rng, self._asked)
 
     def _asked(self) -> None:
         self._left_until_fault -= 1
@@ -166,6 +169,22 @@ def stale_cache() -> None:
     Remembered.keep, Remembered.find = kept_at, find  # type: ignore[assignment, method-assign]
 
 
+def stale_repeats() -> None:
+    """What a head that comes again was answered is answered again for a while."""
+    from gateway.repeats import Repeats
+
+    answer, answered = Repeats.answer, {}
+
+    def again(self: Repeats, repeat: Any, peer: str) -> Any:
+        made, last = answered.get(repeat.head.target, (0.0, None))
+        if last is None or time.monotonic() - made > STALE_SECONDS:
+            last = answer(self, repeat, peer)
+            answered[repeat.head.target] = time.monotonic(), last
+        return last
+
+    Repeats.answer = again  # type: ignore[method-assign]
+
+
 def check_then_write() -> None:
     """Conditions are judged before the transaction."""
     from tests.torture import conditional
@@ -192,6 +211,7 @@ def stale_listing() -> None:
 
 MUTANTS: dict[str, Callable[[], None]] = {
     "stale-read-cache": stale_cache,
+    "stale-repeats": stale_repeats,
     "check-then-write": check_then_write,
     "stale-listing": stale_listing,
 }

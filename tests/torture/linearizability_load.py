@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import md5, shake_128
 from random import Random
 
+from bench.signing import Presigner
 from tests.torture import wire
 from tests.torture.register import Answer, Op, Verb
 
@@ -18,6 +19,8 @@ BUCKETS = ("plain", "versioned", "encrypted")
 """What keeps versions and what encrypts answers by other ways, and the same."""
 PATIENCE_SECONDS = 1.0
 """After this a client gives up: what it asked is unknown, and it goes on."""
+PRESIGNED = 0.5
+"""So many GETs are by a presigned URL, the same for all clients: byte for byte the same heads."""
 _LISTED = re.compile(rb"<Key>([^<]*)</Key>.*?<ETag>&quot;([^<]*)&quot;</ETag>")
 _STATUSES = {404: Answer.MISSING, 412: Answer.FAILED}
 _VERBS = ([Verb.GET] * 8 + [Verb.PUT] * 5 + [Verb.PUT_IF_ABSENT] * 3 + [Verb.PUT_IF_MATCH] * 2) + [
@@ -79,6 +82,7 @@ class Client:
     def __init__(
         self,
         signer: wire.Signer,
+        presigner: Presigner,
         values: Values,
         seen: Seen,
         rng: Random,
@@ -86,6 +90,7 @@ class Client:
     ) -> None:
         """``asked`` is called after each answer."""
         self._signer = signer
+        self._presigner = presigner
         self._values = values
         self._seen = seen
         self._rng = rng
@@ -120,10 +125,14 @@ class Client:
     async def read(self, register: Register) -> None:
         """By GET, HEAD or a listing, which all must tell the same."""
         how = self._rng.choice(["GET", "GET", "GET", "HEAD", "LIST"])
+        presigned = how == "GET" and self._rng.random() < PRESIGNED
         path, query = f"/{register.bucket}/{register.key}", {}
         if how == "LIST":
             path, query = f"/{register.bucket}", {"list-type": "2", "prefix": register.key}
-        head = self._signer.head("HEAD" if how == "HEAD" else "GET", path, query, {}, 0)
+        if presigned:
+            head = self._presigner.wire(how, path)
+        else:
+            head = self._signer.head("HEAD" if how == "HEAD" else "GET", path, query, {}, 0)
         invoked = time.monotonic_ns()
         reply = await self._ask(head)
         if reply is None:
