@@ -16,6 +16,8 @@ from gateway.operation import Call
 from gateway.operations.acl import for_bucket
 from gateway.operations.grants import OF_BUCKETS, in_headers
 from gateway.operations.ownership import check_bucket_acl
+from gateway.operations.tagging import CONFIG as TAGGING
+from gateway.operations.tags import Tag, Tagging, elements, of_bucket, pairs
 from gateway.policy.grants import CONFIG as ACL
 from gateway.policy.grants import Acl, CannedAcl, kept
 from gateway.policy.ownership import CONFIG as OWNERSHIP
@@ -32,6 +34,7 @@ _REGION = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 class CreateBucketConfiguration(Shape):
     location_constraint: str | None = None
+    tags: Annotated[tuple[Tag, ...], Xml("Tags", member="Tag")] = ()
 
 
 class CreateBucketInput(Shape):
@@ -58,12 +61,12 @@ async def create_bucket(call: Call, ask: CreateBucketInput) -> CreateBucketOutpu
     (two starting servers that race for "their" bucket both come up). Everywhere else, and when ACL
     or region differ, it is ``BucketAlreadyOwnedByYou``: what is asked for is not what there is, and
     AWS's silent reset of the ACL would open or close a bucket nobody meant to touch. Clients that
-    create before every copy (rclone) take both answers.
+    create before every copy (rclone) take both answers. Tags count only when some are given.
 
     Raises ``InvalidBucketName``, ``BucketAlreadyExists`` (another key's),
     ``BucketAlreadyOwnedByYou``, ``InvalidLocationConstraint``,
     ``IllegalLocationConstraintException``, ``InvalidBucketAclWithObjectOwnership``,
-    and as ``in_headers``.
+    and as ``in_headers`` and ``of_bucket``.
 
     https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
     """
@@ -71,9 +74,7 @@ async def create_bucket(call: Call, ask: CreateBucketInput) -> CreateBucketOutpu
     region = _region(call, ask.create_bucket_configuration)
     controls = _ownership(ask.object_ownership)
     acl = for_bucket(in_headers(call, ask.acl, OF_BUCKETS) or _default_acl(call, controls))
-    config = {} if controls is None else {OWNERSHIP: _kept(controls)}
-    if acl.grants is not None:
-        config[ACL] = kept(acl.grants)
+    config = _documents(controls, acl, ask.create_bucket_configuration)
     lock = records.ObjectLock() if ask.object_lock_enabled_for_bucket else None
     access_key = call.caller.access_key
     assert access_key is not None  # the row needs SIGNED
@@ -96,7 +97,7 @@ async def create_bucket(call: Call, ask: CreateBucketInput) -> CreateBucketOutpu
         there = call.store.bucket(ask.bucket)
         same = there is not None and (there.acl, there.region) == (acl.canned, region)
         same = same and there is not None and (there.lock is None) == (lock is None)
-        for name in (OWNERSHIP, ACL):
+        for name in {OWNERSHIP, ACL, *config}:
             same = same and there is not None and there.config.get(name) == config.get(name)
         if not same and call.config.differences.own_bucket_again_exists:
             raise BucketAlreadyExists(BucketName=ask.bucket) from error
@@ -116,8 +117,20 @@ def _ownership(name: str | None) -> Ownership | None:
     return Ownership(name)
 
 
-def _kept(controls: Ownership) -> bytes:
-    return keep(OwnershipControls(rules=(OwnershipControlsRule(object_ownership=controls),)))
+def _documents(
+    controls: Ownership | None, acl: Acl, configuration: CreateBucketConfiguration | None
+) -> dict[str, bytes]:
+    """The configuration a bucket is made with."""
+    config = {}
+    if controls is not None:
+        rule = OwnershipControlsRule(object_ownership=controls)
+        config[OWNERSHIP] = keep(OwnershipControls(rules=(rule,)))
+    if acl.grants is not None:
+        config[ACL] = kept(acl.grants)
+    if configuration is not None and configuration.tags:
+        tags = of_bucket(pairs(Tagging(tag_set=configuration.tags)))
+        config[TAGGING] = keep(Tagging(tag_set=elements(tags)))
+    return config
 
 
 def _default_acl(call: Call, controls: Ownership | None) -> Acl:

@@ -83,6 +83,34 @@ def test_fifty_one_bucket_tags_are_too_many(bucket, s3):
     assert refusal(s3.get_bucket_tagging, Bucket=bucket) == (404, "NoSuchTagSet")
 
 
+def made_with(*tags: dict) -> dict:
+    return {"CreateBucketConfiguration": {"Tags": list(tags)}}
+
+
+def test_a_bucket_has_the_tags_it_is_made_with(new_bucket, s3):
+    tagged, bare = new_bucket(**made_with(*TAGS)), new_bucket(**made_with())
+
+    assert s3.get_bucket_tagging(Bucket=tagged)["TagSet"] == TAGS
+    assert refusal(s3.get_bucket_tagging, Bucket=bare) == (404, "NoSuchTagSet")
+
+
+def test_a_bucket_made_again_with_other_tags_keeps_its_own(new_bucket, s3):
+    bucket = new_bucket(**made_with(*TAGS))
+    for tags in (TAGS, []):
+        s3.create_bucket(Bucket=bucket, **made_with(*tags))
+
+    asked = {"Bucket": bucket, **made_with(TAGS[0])}
+    assert refusal(s3.create_bucket, **asked) == (409, "BucketAlreadyOwnedByYou")
+    assert s3.get_bucket_tagging(Bucket=bucket)["TagSet"] == TAGS
+
+
+def test_no_bucket_is_made_with_a_tag_that_cannot_be(s3):
+    bad = made_with({"Key": "aws:x", "Value": "y"})
+
+    assert refusal(s3.create_bucket, Bucket="never-made", **bad) == (400, "InvalidTag")
+    assert refusal(s3.head_bucket, Bucket="never-made") == (404, "404")
+
+
 # --- objects -------------------------------------------------------------------------------------
 
 
