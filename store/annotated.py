@@ -22,7 +22,6 @@ from store.commits import (
     put_and_read,
     put_attributes,
     put_staged,
-    require_bucket,
 )
 from store.database import one
 from store.engine import Engine
@@ -40,10 +39,10 @@ def annotation_name(annotation: Entry) -> str:
     return annotation.key[_TOKEN_BYTES:].decode()
 
 
-def _now(db: apsw.Connection, entry: Entry, expect: Expect) -> Entry:
+def _now(transaction: Transaction, entry: Entry, expect: Expect) -> Entry:
     """The version as it is now. Raises ``NoSuchEntry``, ``ExpectationFailed``."""
-    require_bucket(db, entry.bucket)
-    found = versions.version(db, entry.bucket, entry.key, entry.version)
+    transaction.bucket(entry.bucket)
+    found = versions.version(transaction.db, entry.bucket, entry.key, entry.version)
     if not isinstance(found, Entry):
         raise NoSuchEntry(repr(entry.key))
     judge(found.etag, found.size, found.modified, expect)
@@ -74,7 +73,7 @@ class PutAnnotation(Commit[Entry]):
 
     def decide(self, transaction: Transaction) -> Entry:
         db = transaction.db
-        current = _now(db, self._entry, self._expect)
+        current = _now(transaction, self._entry, self._expect)
         token = current.attributes.annotations
         if token is not None and names.entry(db, ANNOTATIONS, token + self._name) is not None:
             if protects(current.attributes.lock, self._now):
@@ -106,7 +105,7 @@ class DeleteAnnotation(Commit[None]):
         self._bypass = bypass
 
     def decide(self, transaction: Transaction) -> None:
-        current = _now(transaction.db, self._entry, self._expect)
+        current = _now(transaction, self._entry, self._expect)
         token = current.attributes.annotations
         if token is None or names.entry(transaction.db, ANNOTATIONS, token + self._name) is None:
             return

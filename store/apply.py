@@ -116,10 +116,9 @@ def _drop_bucket(db: apsw.Connection, lsn: int, c: DropBucket) -> None:
 
 
 def _put_entry(db: apsw.Connection, lsn: int, c: PutEntry) -> None:
+    replaced = []
     if c.versioning:
         replaced = version_rows.set_aside(db, c.bucket, c.key, null=c.versioning != ENABLED)
-    else:
-        replaced = _held(db, c.bucket, c.key)
     body, content = _take(db, lsn, c)
     values = (
         c.bucket,
@@ -139,7 +138,7 @@ def _put_entry(db: apsw.Connection, lsn: int, c: PutEntry) -> None:
         lsn if c.versioning else 0,
         lsn if c.versioning == ENABLED else 0,
     )
-    version_rows.write(db, "entry", values)
+    replaced += version_rows.put(db, values)
     for old in replaced:  # after the new reference: both may be to the same content
         _release(db, old, c.modified)
 
@@ -180,14 +179,9 @@ def _drop_version(db: apsw.Connection, lsn: int, c: DropVersion) -> None:
 
 
 def _drop_entry(db: apsw.Connection, lsn: int, c: DropEntry) -> None:
-    for old in _held(db, c.bucket, c.key):
+    for old in version_rows.held(db, c.bucket, c.key):
         db.execute("DELETE FROM entry WHERE bucket = ? AND key = ?", (c.bucket, c.key))
         _release(db, old, c.time)
-
-
-def _held(db: apsw.Connection, bucket: int, key: bytes) -> list[Row]:
-    held = "SELECT body, content, attributes FROM entry WHERE bucket = ? AND key = ?"
-    return every(db, held, (bucket, key))
 
 
 def _take(db: apsw.Connection, lsn: int, c: PutEntry) -> tuple[int | None, int | None]:

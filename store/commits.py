@@ -25,22 +25,12 @@ from store.errors import (
     KeepsVersions,
     Locked,
     LocksObjects,
-    NoSuchBucket,
     NoSuchEntry,
 )
 from store.records import ENABLED, Attributes, Bucket, Entry, Expect, Extent, Staged
 from store.transaction import Commit, Transaction
 
 ANYTHING = Expect()
-
-
-def require_bucket(db: apsw.Connection, bucket: int) -> tuple[str, str]:
-    """Its versioning and object lock at this moment, as in its row. Raises ``NoSuchBucket``."""
-    row = one(db, "SELECT versioning, lock FROM bucket WHERE id = ?", (bucket,))
-    if row is None:
-        raise NoSuchBucket(str(bucket))
-    versioning, lock = row
-    return versioning, lock
 
 
 def require(db: apsw.Connection, bucket: int, key: bytes, expect: Expect) -> None:
@@ -131,7 +121,7 @@ class ChangeBucketAcl(Commit[None]):
         self._change = SetBucketAcl(bucket.id, acl)
 
     def decide(self, transaction: Transaction) -> None:
-        require_bucket(transaction.db, self._change.bucket)
+        transaction.bucket(self._change.bucket)
         transaction.apply(self._change)
 
 
@@ -141,7 +131,7 @@ class ChangeBucketConfig(Commit[None]):
         self.weight = len(document or b"")
 
     def decide(self, transaction: Transaction) -> None:
-        require_bucket(transaction.db, self._change.bucket)
+        transaction.bucket(self._change.bucket)
         transaction.apply(self._change)
 
 
@@ -150,7 +140,7 @@ class ChangeBucketVersioning(Commit[None]):
         self._change = SetBucketVersioning(bucket.id, versioning)
 
     def decide(self, transaction: Transaction) -> None:
-        _, lock = require_bucket(transaction.db, self._change.bucket)
+        _, lock = transaction.bucket(self._change.bucket)
         if lock and self._change.versioning != ENABLED:
             raise LocksObjects(str(self._change.bucket))
         transaction.apply(self._change)
@@ -162,7 +152,7 @@ class DeleteBucket(Commit[None]):
 
     def decide(self, transaction: Transaction) -> None:
         bucket = self._change.bucket
-        require_bucket(transaction.db, bucket)
+        transaction.bucket(bucket)
         for table in ("entry", "version"):
             some = f"SELECT 1 FROM {table} WHERE bucket = ? LIMIT 1"
             if one(transaction.db, some, (bucket,)) is not None:
@@ -213,7 +203,7 @@ class PutObject(Commit[Entry]):
         self._change = put_staged(bucket.id, key, staged, owner, attributes, now)
 
     def decide(self, transaction: Transaction) -> Entry:
-        versioning, lock = require_bucket(transaction.db, self._change.bucket)
+        versioning, lock = transaction.bucket(self._change.bucket)
         require(transaction.db, self._change.bucket, self._change.key, self._expect)
         return put_and_read(transaction, self._change, versioning, lock)
 
@@ -250,7 +240,7 @@ class CopyObject(Commit[Entry]):
 
     def decide(self, transaction: Transaction) -> Entry:
         db, source = transaction.db, self._source
-        versioning, lock = require_bucket(db, self._change.bucket)
+        versioning, lock = transaction.bucket(self._change.bucket)
         current = versions.still(db, source)
         require(db, self._change.bucket, self._change.key, self._expect)
         change = msgspec.structs.replace(self._change, parts=names.parts(db, current))
@@ -275,7 +265,7 @@ class RenameObject(Commit[Entry]):
 
     def decide(self, transaction: Transaction) -> Entry:
         db, source = transaction.db, self._source
-        versioning, lock = require_bucket(db, source.bucket)
+        versioning, lock = transaction.bucket(source.bucket)
         if versioning:
             raise KeepsVersions(str(source.bucket))
         current = versions.still(db, source)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from store import version_id, versions
 from store.changes import DropEntry, DropVersion, PutMarker
-from store.commits import ANYTHING, judge, require, require_bucket
+from store.commits import ANYTHING, judge, require
 from store.database import one
 from store.errors import ExpectationFailed, Locked, NoSuchEntry, StoreError
 from store.failpoints import hit
@@ -24,7 +24,7 @@ class DeleteObjects(Commit[list[Deleted | StoreError]]):
 
     def decide(self, transaction: Transaction) -> list[Deleted | StoreError]:
         hit("D1")
-        versioning, _ = require_bucket(transaction.db, self._bucket)
+        versioning, _ = transaction.bucket(self._bucket)
         return [self._answer(transaction, each, versioning) for each in self._deletions]
 
     def _answer(

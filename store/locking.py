@@ -4,7 +4,7 @@ from msgspec.structs import replace
 
 from store import retention, versions
 from store.changes import SetBucketLock
-from store.commits import put_attributes, require_bucket
+from store.commits import put_attributes
 from store.errors import NoObjectLock, NotVersioned
 from store.records import ENABLED, Bucket, Entry, Lock, ObjectLock
 from store.transaction import Commit, Transaction
@@ -15,7 +15,7 @@ class ChangeBucketLock(Commit[None]):
         self._change = SetBucketLock(bucket.id, lock)
 
     def decide(self, transaction: Transaction) -> None:
-        versioning, _ = require_bucket(transaction.db, self._change.bucket)
+        versioning, _ = transaction.bucket(self._change.bucket)
         if versioning != ENABLED:
             raise NotVersioned(str(self._change.bucket))
         transaction.apply(self._change)
@@ -32,7 +32,7 @@ class ChangeLock(Commit[Entry]):
 
     def decide(self, transaction: Transaction) -> Entry:
         current = versions.still(transaction.db, self._entry)
-        _, lock = require_bucket(transaction.db, current.bucket)
+        _, lock = transaction.bucket(current.bucket)
         if lock == retention.NONE:
             raise NoObjectLock(str(current.bucket))
         old = current.attributes

@@ -15,7 +15,7 @@ from store.changes import (
     PutPart,
     PutUpload,
 )
-from store.commits import kept, require, require_bucket
+from store.commits import kept, require
 from store.database import every, one
 from store.errors import NoSuchUpload, PartChanged
 from store.failpoints import hit
@@ -47,7 +47,7 @@ class CreateUpload(Commit[None]):
         )
 
     def decide(self, transaction: Transaction) -> None:
-        require_bucket(transaction.db, self._change.bucket)
+        transaction.bucket(self._change.bucket)
         transaction.apply(self._change)
 
 
@@ -126,7 +126,7 @@ class Complete(Commit[Entry]):
 
     def decide(self, transaction: Transaction) -> Entry:
         db, change = transaction.db, self._change
-        versioning, lock = require_bucket(db, change.entry.bucket)
+        versioning, lock = transaction.bucket(change.entry.bucket)
         require_upload(db, change.upload)
         rows = every(db, "SELECT number, seq FROM part WHERE upload = ?", (change.upload,))
         there = {number: seq for number, seq in rows}

@@ -7,10 +7,19 @@ import apsw
 from msgspec import Struct
 
 from store.apply import apply
-from store.changes import Change
+from store.changes import (
+    Change,
+    DropBucket,
+    SetBucketLock,
+    SetBucketVersioning,
+)
+from store.database import one
+from store.errors import NoSuchBucket
 from store.records import Extent
 
 T = TypeVar("T")
+
+_OF_BUCKETS = frozenset({DropBucket, SetBucketVersioning, SetBucketLock})
 
 
 class Transaction:
@@ -20,12 +29,25 @@ class Transaction:
         self.db = db
         self.lsn = lsn
         self.changes: list[Change] = []
+        self._buckets: dict[int, tuple[str, str]] = {}
+
+    def bucket(self, id: int) -> tuple[str, str]:
+        """Its versioning and object lock at this moment, as in its row. Raises ``NoSuchBucket``."""
+        known = self._buckets.get(id)
+        if known is None:
+            known = one(self.db, "SELECT versioning, lock FROM bucket WHERE id = ?", (id,))
+            if known is None:
+                raise NoSuchBucket(str(id))
+            self._buckets[id] = known
+        return known
 
     def apply(self, change: Change) -> int:
         """Write it and have it journalled. Returns its lsn, which is the seq or id of its row."""
         self.lsn += 1
         apply(self.db, self.lsn, change)
         self.changes.append(change)
+        if type(change) in _OF_BUCKETS:
+            self._buckets.clear()
         return self.lsn
 
 

@@ -39,6 +39,31 @@ _WRITE = {
 }
 
 
+_ADD = _WRITE["entry"].replace("INSERT OR REPLACE", "INSERT") + (
+    " ON CONFLICT (bucket, key) DO NOTHING"
+)
+
+
+def put(db: apsw.Connection, values: Row) -> list[Row]:
+    """The current row of a key. Returns, of the one it takes the place of, what is to be released.
+
+    Most keys are new: they are written without a look at what is there.
+    """
+    row = (*values, crc(values))
+    db.execute(_ADD, row)
+    if db.changes():
+        return []
+    replaced = held(db, *values[:2])
+    db.execute(_WRITE["entry"], row)
+    return replaced
+
+
+def held(db: apsw.Connection, bucket: int, key: bytes) -> list[Row]:
+    """Body, content and attributes of what is current, if anything is."""
+    there = "SELECT body, content, attributes FROM entry WHERE bucket = ? AND key = ?"
+    return every(db, there, (bucket, key))
+
+
 def set_aside(db: apsw.Connection, bucket: int, key: bytes, *, null: bool) -> list[Row]:
     """Make room for a new newest version, which is the ``null`` one or is not.
 

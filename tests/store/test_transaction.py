@@ -1,0 +1,93 @@
+"""What a commit sees of those before it in the same transaction."""
+
+import asyncio
+
+import pytest
+from storing import audit, content, dump, make_bucket, opened, put, replayed
+from test_committer import Gated
+
+from store.errors import NoObjectLock, NoSuchBucket
+from store.records import ENABLED, Attributes, Lock, ObjectLock
+
+LOCKED = Attributes(lock=Lock(hold=True))
+
+
+@pytest.fixture
+def directory(tmp_path):
+    return tmp_path / "data"
+
+
+@pytest.fixture
+async def store(directory):
+    async with opened(directory) as store:
+        yield store
+
+
+@pytest.fixture
+async def bucket(store):
+    return await make_bucket(store)
+
+
+async def together(store, *verbs):
+    """The verbs in one transaction, in this order; what came of each."""
+    async with Gated(store):
+        tasks = [asyncio.ensure_future(verb) for verb in verbs]
+        await asyncio.sleep(0)
+    return await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def test_versions_are_kept_from_the_moment_on_that_the_bucket_does(store, bucket, directory):
+    first, _, second, third = await together(
+        store,
+        put(store, bucket, b"k", b"1"),
+        store.set_bucket_versioning(bucket, ENABLED),
+        put(store, bucket, b"k", b"2"),
+        put(store, bucket, b"k", b"3"),
+    )
+
+    assert first.version == "null"
+    assert len({first.version, second.version, third.version}) == 3
+    for made, data in ((first, b"1"), (second, b"2"), (third, b"3")):
+        assert await content(store, store.version(bucket, b"k", made.version)) == data
+    audit(directory)
+
+
+async def test_locks_are_taken_from_the_moment_on_that_the_bucket_locks(store, bucket):
+    await store.set_bucket_versioning(bucket, ENABLED)
+    refused, _, made = await together(
+        store,
+        put(store, bucket, b"k", b"1", attributes=LOCKED),
+        store.set_bucket_lock(bucket, ObjectLock()),
+        put(store, bucket, b"k", b"2", attributes=LOCKED),
+    )
+
+    assert isinstance(refused, NoObjectLock)
+    assert made.attributes.lock == LOCKED.lock
+
+
+async def test_nothing_is_put_into_a_bucket_that_has_just_gone(store, bucket, directory):
+    _, gone, refused = await together(
+        store,
+        store.set_bucket_acl(bucket, "public-read"),
+        store.delete_bucket(bucket),
+        put(store, bucket, b"k", b"1"),
+    )
+
+    assert gone is None
+    assert isinstance(refused, NoSuchBucket)
+    audit(directory)
+
+
+async def test_of_puts_of_one_key_the_last_one_counts(store, bucket, directory, tmp_path):
+    await put(store, bucket, b"k", b"0")
+    entries = await together(
+        store,
+        *(put(store, bucket, key, b"%d" % n) for n in range(1, 4) for key in (b"k", b"new")),
+    )
+
+    assert [entry.key for entry in entries] == [b"k", b"new"] * 3
+    for key in (b"k", b"new"):
+        assert await content(store, store.entry(bucket, key)) == b"3"
+    assert store.stats().inline_bytes == 2
+    audit(directory)
+    assert replayed(directory, tmp_path / "again") == dump(directory)
