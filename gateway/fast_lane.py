@@ -24,7 +24,7 @@ from gateway import trace
 from gateway.handshake import address_of
 from gateway.head import Head
 from gateway.heads import is_hot, read_head, whole
-from gateway.repeats import Repeats
+from gateway.repeats import MOST_HEAD, Repeats
 from gateway.response import Response
 from gateway.serve import Gateway, fail, serve
 from gateway.trace import Trace
@@ -169,10 +169,11 @@ class FastLane(web.RequestHandler):
             self._loop.call_soon(self._look_again, 4)
 
     def _ends_whole(self, data: bytes) -> bool:
-        """Whether the parser, which has just read ``data``, is between two requests."""
+        """Whether the parser, which has just read ``data``, is surely between two requests."""
         messages = self._messages
         return (
-            len(messages) == 1
+            len(data) <= MOST_HEAD
+            and len(messages) == 1
             and messages[0][1] is EMPTY_PAYLOAD
             and data.endswith(b"\r\n\r\n")
             and not self._buffer_paused

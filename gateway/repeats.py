@@ -99,14 +99,10 @@ class Repeats:
         return finished(known, story, repeat.extra), known.body, story
 
     def notice(self, data: bytes, message: RawRequestMessage, head: Head) -> None:
-        """Keep what comes a second time. ``message`` is the last in ``data``, as ``head`` says it,
-        and was answered 200 from memory."""
-        if (
-            len(data) > MOST_HEAD
-            or "authorization" in message.headers
-            or self._gateway.proxies is not None  # the sender is in a field
-        ):
-            return
+        """Keep what comes a second time, of at most ``MOST_HEAD`` bytes. ``message`` is the last in
+        ``data``, as ``head`` says it, and was answered 200 from memory."""
+        if "authorization" in message.headers or self._gateway.proxies is not None:
+            return  # of the latter the sender is in a field
         mark = hash(data)
         if mark not in self._once:
             if len(self._once) >= _MOST_ONCE:

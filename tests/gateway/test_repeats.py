@@ -301,8 +301,10 @@ def test_what_is_kept_is_bounded(gateway, s3, client, again, monkeypatch):
 
 
 def test_a_long_head_is_not_kept(gateway, s3, client, again):
+    """Nor held by the connection it came on, of which there may be thousands."""
     s3.put_object(Bucket=OPEN, Key="long", Body=b"abc")
     sent = plain(gateway, "GET", f"/{OPEN}/long", f"User-Agent: {'x' * repeats.MOST_HEAD}")
     for _ in range(4):
         assert client.ask(sent).startswith(b"HTTP/1.1 200 ")
     assert not again
+    assert not [each for each in gateway.listening._server.connections if each._alone]
