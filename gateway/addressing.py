@@ -13,7 +13,7 @@ are opaque (``//``, ``.`` and ``..`` are characters like others).
 import re
 from functools import lru_cache
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from gateway.errors import BadRequest, InvalidBucketName, InvalidURI, KeyTooLongError
 from gateway.request import Headers, Query, RawBody, Request
@@ -70,6 +70,15 @@ def parse(
         virtual_host=place.virtual_host,
         website=place.website,
     )
+
+
+def uri(request: Request, key: str) -> str:
+    """Where who sent ``request`` finds an object of its bucket: same host, same style."""
+    scheme = "https" if request.secure else "http"
+    path = quote(key, errors="surrogateescape")
+    if not request.virtual_host:
+        path = f"{request.bucket}/{path}"
+    return f"{scheme}://{request.headers['host']}/{path}"
 
 
 class Place(NamedTuple):

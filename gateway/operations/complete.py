@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated
-from urllib.parse import quote
 
 from msgspec.structs import replace
 
 from gateway import checksums, conditions
+from gateway.addressing import uri
 from gateway.compat import Compat
 from gateway.config import Config
 from gateway.encryption.members import CidOf, CustomerKey, Encrypted
@@ -173,7 +173,7 @@ def _answer(
         expiration=expiration(call.bucket.config, entry) if entry else None,
         version_id=made(entry) if entry else None,
         cid_of=cid_of(kept.encryption),
-        location=quote(f"/{ask.bucket}/{ask.key}", errors="surrogateescape"),
+        location=uri(call.request, ask.key),
         bucket=ask.bucket,
         key=xml_key(ask.key),
         etag=quote_etag(etag),

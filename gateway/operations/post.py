@@ -6,6 +6,7 @@ The fields are read by ``gateway.auth.form``, since they also say who sends them
 from typing import Annotated
 from urllib.parse import SplitResult, quote, urlencode, urlsplit, urlunsplit
 
+from gateway.addressing import uri
 from gateway.auth.form import Form
 from gateway.naming import key_bytes
 from gateway.operation import Call
@@ -79,7 +80,7 @@ async def post_object(call: Call, ask: PostObjectInput) -> PostObjectOutput:
         query = f"{away.query}&{query}" if away.query else query
         location = urlunsplit(away._replace(query=query))
         return PostObjectOutput(**vars(put), status=303, location=location)
-    location = _location(call.request, ask.key)
+    location = uri(call.request, ask.key)
     if ask.success_action_status != "201":
         status = 200 if ask.success_action_status == "200" else 204
         return PostObjectOutput(**vars(put), status=status, location=location)
@@ -98,11 +99,3 @@ def _away(url: str | None) -> SplitResult | None:
     except ValueError:
         return None
     return split if split.scheme in ("http", "https") and split.netloc else None
-
-
-def _location(request: Request, key: str) -> str:
-    scheme = "https" if request.secure else "http"
-    path = quote(key_bytes(key))
-    if not request.virtual_host:
-        path = f"{request.bucket}/{path}"
-    return f"{scheme}://{request.headers['host']}/{path}"

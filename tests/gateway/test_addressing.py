@@ -1,10 +1,11 @@
 """Addressing: a raw target and a Host are read in exactly one way, or refused."""
 
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gateway import addressing
 from gateway.errors import BadRequest, InvalidBucketName, InvalidURI, KeyTooLongError
@@ -188,6 +189,34 @@ def test_every_key_is_read_back_as_it_was_quoted(key: str):
     assert asked(f"GET /bucket/{quoted}").key == (key or None)
     assert asked(f"GET /{quoted}", host="bucket.localhost").key == (key or None)
     assert asked(f"GET /bucket?prefix={quoted}").query["prefix"] == key
+
+
+@pytest.mark.parametrize(
+    ("host", "target", "uri"),
+    [
+        ("localhost:9000", "/bucket", "http://localhost:9000/bucket/a/b%20%C3%A9%3F"),
+        ("photos.localhost", "/?delete", "http://photos.localhost/a/b%20%C3%A9%3F"),
+    ],
+)
+def test_an_objects_uri_is_in_the_style_of_the_request(host: str, target: str, uri: str):
+    request = asked(f"POST {target}", host=host)
+
+    assert addressing.uri(request, "a/b é?") == uri
+    assert addressing.uri(replace(request, secure=True), "a/b é?") == uri.replace("http", "https")
+
+
+@given(
+    key=st.text(
+        st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=64
+    ),
+    host=st.sampled_from(["localhost", "bucket.localhost"]),
+)
+def test_an_objects_uri_leads_to_it(key: str, host: str):
+    at = urlsplit(addressing.uri(asked("POST /bucket/k", host=host), key))
+
+    assert at.hostname == host
+    found = asked(f"GET {at.path}", host=host)
+    assert (found.bucket, found.key) == ("bucket", key)
 
 
 @given(st.text(st.characters(max_codepoint=0xFF), max_size=40))
