@@ -49,6 +49,8 @@ class GuardedBody:
     def __init__(self, raw: RawBody, declared: Declared, signer: ChunkSigner | None = None) -> None:
         self._raw = raw
         self._declared = declared
+        self.size = declared.size
+        """Declared length in bytes without framing, or ``None``."""
         self._frames: AwsChunked | None = None
         if declared.chunked:
             self._frames = AwsChunked(
@@ -75,11 +77,6 @@ class GuardedBody:
     @cached_property
     def _unframed(self) -> deque[memoryview]:
         return deque()
-
-    @property
-    def size(self) -> int | None:
-        """Declared length in bytes without framing, or ``None``."""
-        return self._declared.size
 
     @property
     def checksum_algorithm(self) -> str | None:

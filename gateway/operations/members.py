@@ -59,6 +59,7 @@ _CONTENT_MEMBERS = (
 )
 _CONTENT_HEADERS = [name.replace("_", "-") for name in _CONTENT_MEMBERS]
 _content = attrgetter(*_CONTENT_MEMBERS)
+_NO_CONTENT = (None,) * len(_CONTENT_MEMBERS)
 _KEPT_MEMBERS = {
     **dict(zip(_CONTENT_HEADERS, _CONTENT_MEMBERS, strict=True)),
     "x-amz-replication-status": "replication_status",
@@ -161,7 +162,20 @@ def attributes(said: Content, acl: Acl | None, config: Config) -> Attributes:
 
     Raises as ``placement`` and ``tags.in_header``, ``MetadataTooLarge``.
     """
-    values = zip(_CONTENT_HEADERS, _content(said), strict=True)
+    return Attributes(
+        headers=_content_headers(said) | placement(said),
+        metadata=user_metadata(said.metadata, config.content_hash_metadata),
+        acl=acl.canned if acl else None,
+        tags=tags.in_header(said.tagging, config.differences),
+        grants=acl.grants if acl else None,
+    )
+
+
+def _content_headers(said: Content) -> dict[str, str]:
+    given = _content(said)
+    if given == _NO_CONTENT:
+        return {"content-type": DEFAULT_CONTENT_TYPE}
+    values = zip(_CONTENT_HEADERS, given, strict=True)
     headers = {name: value for name, value in values if value is not None}
     # aws-chunked is how the body was sent, not what it is.
     if "content-encoding" in headers:
@@ -169,13 +183,7 @@ def attributes(said: Content, acl: Acl | None, config: Config) -> Attributes:
         if encoding:
             headers["content-encoding"] = encoding
     headers["content-type"] = said.content_type or DEFAULT_CONTENT_TYPE
-    return Attributes(
-        headers=headers | placement(said),
-        metadata=user_metadata(said.metadata, config.content_hash_metadata),
-        acl=acl.canned if acl else None,
-        tags=tags.in_header(said.tagging, config.differences),
-        grants=acl.grants if acl else None,
-    )
+    return headers
 
 
 def placement(said: Content) -> dict[str, str]:

@@ -36,17 +36,35 @@ _NO_HEADER_VALUE = re.compile("[\x00-\x1f\x7f\u0100-\U0010ffff]")
 
 
 @dataclass(frozen=True, slots=True)
+class _Fields:
+    """The header fields that a shape reads."""
+
+    single: list[_Field]
+    lists: list[_Field]
+    """Those that hold a comma-separated list."""
+    prefixes: list[tuple[str, Member]]
+
+    def among(self, names: frozenset[str]) -> "_Fields":
+        """Those of a request that has fields of these names."""
+        return _Fields(
+            [field for field in self.single if field[0] in names],
+            [field for field in self.lists if field[0] in names],
+            [
+                (prefix, member)
+                for prefix, member in self.prefixes
+                if member.required or any(name.startswith(prefix) for name in names)
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class _Plan:
     """Where the members of one shape are in a request, by wire name."""
 
     labels: list[tuple[str, str]]
     queries: dict[str, tuple[str, Read]]
-    fields: Callable[[frozenset[str]], list[_Field]]
-    """Those among the names of a request's header fields."""
-    lists: dict[str, tuple[str, Read]]
-    """Headers that hold a comma-separated list."""
-    prefixes: list[tuple[str, str]]
-    """(prefix, member)"""
+    fields: Callable[[frozenset[str]], _Fields]
+    """``_Fields.among``, which is the same for all requests of a client."""
     payload: Member | None
     document: bool
     """The shape has XML members of its own."""
@@ -74,15 +92,15 @@ def parse(
     plan = _plan(shape)
     values: dict[str, Any] = {member: getattr(request, part) for part, member in plan.labels}
     query, headers = request.query, request.headers
-    if query.pairs:
+    if plan.queries and query.pairs:
         _collect(values, plan.queries, query.pairs)
-    for name, member, read in plan.fields(headers.names):
+    fields = plan.fields(headers.names)
+    for name, member, read in fields.single:
         values[member] = read(headers[name])
-    for name, (member, read) in plan.lists.items():
-        if name in headers:
-            values[member] = _list(read, headers.all(name))
-    for prefix, member in plan.prefixes:
-        values[member] = _prefixed(prefix, headers)
+    for name, member, read in fields.lists:
+        values[member] = _list(read, headers.all(name))
+    for prefix, prefixed in fields.prefixes:
+        values[prefixed.name] = _prefixed(prefix, headers)
     if plan.payload is not None:
         values[plan.payload.name] = _body(plan.payload, document, stream)
     if plan.document:
@@ -102,28 +120,14 @@ def _collect(
             values[known[0]] = known[1](text)
 
 
-def _fields(headers: dict[str, tuple[str, Read]]) -> Callable[[frozenset[str]], list[_Field]]:
-    def among(names: frozenset[str]) -> list[_Field]:
-        return [(name, *headers[name]) for name in headers if name in names]
-
-    return lru_cache(maxsize=64)(among)
-
-
 def _list(read: Read, lines: list[str]) -> tuple[Any, ...]:
     items = [item.strip(" \t") for line in lines for item in line.split(",")]
     return tuple([read(item) for item in items if item])
 
 
-@lru_cache(maxsize=512)
-def _begins(prefix: str, names: frozenset[str]) -> bool:
-    return any(name.startswith(prefix) for name in names)
-
-
 def _prefixed(prefix: str, headers: Headers) -> dict[str, str]:
     """Lines of one name are one value: https://www.rfc-editor.org/rfc/rfc9110#section-5.2"""
     found: dict[str, str] = {}
-    if not _begins(prefix, headers.names):
-        return found
     for name, text in headers.pairs:
         if name.startswith(prefix):
             rest = name[len(prefix) :]
@@ -145,12 +149,15 @@ def _plan(shape: type[Shape]) -> _Plan:
     headers = marked(shape, Header)
     named = [(mark.name, m) for mark, m in labels] + [(mark.name, m) for mark, m in queries]
     named += [(mark.name, m) for mark, m in headers]
+    fields = _Fields(
+        [(mark.name.lower(), *_reader(mark, m)) for mark, m in headers if not m.many],
+        [(mark.name.lower(), *_reader(mark, m)) for mark, m in headers if m.many],
+        [(mark.prefix, member) for mark, member in marked(shape, PrefixHeaders)],
+    )
     return _Plan(
         labels=[(mark.name.lower(), member.name) for mark, member in labels],
         queries={mark.name: _reader(mark, member) for mark, member in queries},
-        fields=_fields({mark.name.lower(): _reader(mark, m) for mark, m in headers if not m.many}),
-        lists={mark.name.lower(): _reader(mark, m) for mark, m in headers if m.many},
-        prefixes=[(mark.prefix, member.name) for mark, member in marked(shape, PrefixHeaders)],
+        fields=lru_cache(maxsize=64)(fields.among),
         payload=next((member for _, member in marked(shape, Payload)), None),
         document=bool(marked(shape, Xml)),
         required={member.name: name for name, member in named if member.required},
