@@ -11,7 +11,7 @@ from functools import lru_cache
 from hashlib import sha256
 from struct import Struct
 
-from store import cid
+from store import cid, digests
 
 DIGEST_BYTES = 32
 
@@ -43,7 +43,7 @@ PROFILES = {
 def leaf_digest(profile: Profile, chunk: bytes | bytearray | memoryview) -> bytes:
     """SHA-256 of the leaf block that holds ``chunk``, which is not copied."""
     if profile.raw_leaves:
-        return sha256(chunk).digest()
+        return digests.of("sha256", chunk)
     before, after = _wrapping(len(chunk))
     hashed = sha256(before)
     hashed.update(chunk)

@@ -74,3 +74,28 @@ def test_a_hash_that_is_no_crc_cannot_be_joined():
         digests.combine("sha256", bytes(32), bytes(32), 1)
     with pytest.raises(KeyError):
         digests.new("crc16")
+
+
+@pytest.mark.parametrize("name", sorted(digests.NAMES))
+@pytest.mark.parametrize("size", [0, 1, 2047, 2048, 4096, 8188, 8189, 70_000])
+def test_bytes_that_are_all_there_have_the_same_digest(name, size):
+    data = hashlib.shake_128(b"bytes").digest(size)
+
+    assert digests.of(name, data) == digests.of(name, memoryview(data)) == whole(name, data)
+
+
+@pytest.mark.parametrize(("size", "pieces"), [(4096, [2047, 2047, 2]), (8189, [8189])])
+def test_short_bytes_are_hashed_without_letting_other_threads_run(monkeypatch, size, pieces):
+    fed = []
+
+    class Recorder:
+        def update(self, data) -> None:
+            fed.append(len(data))
+
+        def digest(self) -> bytes:
+            return b""
+
+    monkeypatch.setitem(digests._NEW, "md5", Recorder)
+    digests.of("md5", bytes(size))
+
+    assert fed == pieces
