@@ -1,5 +1,7 @@
 """XML in: one reading of untrusted bytes, or the shape's error."""
 
+import os
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from gateway.errors import MalformedACLError, MalformedXML
 from gateway.wire.xml_reading import read_document
 from tests.gateway.wire.shapes import Item, Page, Policy, Region
+from tests.torture.measured import resident_bytes
 
 ITEM = (
     "<Item><Key>k</Key><LastModified>2020-01-01T00:00:00Z</LastModified>"
@@ -150,3 +153,36 @@ def test_a_shape_can_have_its_own_error():
 def test_any_bytes_are_read_or_malformed(document: bytes):
     with pytest.raises(MalformedXML):
         read_document(Item, document)
+
+
+def test_names_in_documents_are_not_kept():
+    def read(number: int) -> None:
+        page(f"<Name>n</Name><n{number}-{'x' * 40_000}/>")
+
+    read(0)
+    before = resident_bytes(os.getpid())
+    for number in range(1, 1000):
+        read(number)
+
+    assert resident_bytes(os.getpid()) - before < 10_000_000
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1"])
+def test_documents_have_the_encoding_they_say(encoding: str):
+    text = f"<?xml version='1.0' encoding='{encoding}'?><PageResult><Name>\xe9</Name></PageResult>"
+
+    assert read_document(Page, text.encode(encoding))["name"] == "\xe9"
+
+
+@pytest.mark.parametrize("encoding", ["none-such", "hex", "utf-7", "shift-jis", "undefined"])
+def test_encodings_that_are_not_for_xml_are_refused(encoding: str):
+    text = f"<?xml version='1.0' encoding='{encoding}'?><PageResult><Name>n</Name></PageResult>"
+
+    with pytest.raises(MalformedXML):
+        read_document(Page, text.encode())
+
+
+def test_a_document_may_be_as_deep_as_it_is_long():
+    deep = 100_000
+
+    assert page(f"<Name>n</Name>{'<a>' * deep}{'</a>' * deep}").name == "n"
