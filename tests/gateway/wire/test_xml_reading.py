@@ -1,12 +1,14 @@
 """XML in: one reading of untrusted bytes, or the shape's error."""
 
 import os
+from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import MalformedACLError, MalformedXML
+from gateway.wire import xml_reading
 from gateway.wire.xml_reading import read_document
 from tests.gateway.wire.shapes import Item, Page, Policy, Region
 from tests.torture.measured import resident_bytes
@@ -180,6 +182,20 @@ def test_encodings_that_are_not_for_xml_are_refused(encoding: str):
 
     with pytest.raises(MalformedXML):
         read_document(Page, text.encode())
+
+
+def test_a_long_document_is_read_in_pieces_between_which_other_threads_go_on(monkeypatch):
+    fed: list[int] = []
+
+    class Noting(ElementTree.XMLParser):
+        def feed(self, data: bytes) -> None:
+            fed.append(len(data))
+            super().feed(data)
+
+    monkeypatch.setattr(xml_reading, "XMLParser", Noting)
+
+    assert page(f"<Name>n</Name>{ITEM * 2000}").items[1999].key == "k"
+    assert max(fed) <= xml_reading.PIECE_BYTES < sum(fed) / 10
 
 
 def test_a_document_may_be_as_deep_as_it_is_long():
