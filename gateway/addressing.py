@@ -167,17 +167,29 @@ def _bucket_of(host: str, base_domains: tuple[str, ...]) -> str | None:
 
 
 _NO_QUERY = Query([], [])
+_SIGNATURE = "X-Amz-Signature="
 
 
 def _query(query: str) -> Query:
     if not query:
         return _NO_QUERY
+    before, _, last = query.rpartition("&")
+    if last.startswith(_SIGNATURE) and len(before) <= MOST_KEPT:
+        standing = _standing(before)
+        raw, pair = _pair.__wrapped__(last)
+        return Query([*standing.raw, raw], [*standing.pairs, pair], standing)
     parts = [
         _pair(part) if len(part) <= MOST_KEPT else _pair.__wrapped__(part)
         for part in query.split("&")
         if part
     ]
     return Query([raw for raw, _ in parts], [pair for _, pair in parts])
+
+
+@lru_cache(maxsize=512)
+def _standing(query: str) -> Query:
+    """What the presigned URLs of one second have in common."""
+    return _query(query)
 
 
 @lru_cache(maxsize=2048)

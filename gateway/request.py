@@ -61,9 +61,14 @@ def _names(names: tuple[str, ...]) -> frozenset[str]:
 class Query:
     """Query parameters in order, raw as sent and percent-decoded (``+`` is a plus, as in S3)."""
 
-    __slots__ = ("_first", "canonical", "names", "pairs", "raw")
+    __slots__ = ("_first", "canonical", "names", "pairs", "raw", "unsigned")
 
-    def __init__(self, raw: list[tuple[str, str]], pairs: list[tuple[str, str]]) -> None:
+    def __init__(
+        self,
+        raw: list[tuple[str, str]],
+        pairs: list[tuple[str, str]],
+        unsigned: "Query | None" = None,
+    ) -> None:
         self.raw = raw
         """(name, value) still percent-encoded; a parameter without ``=`` has value ``""``."""
         self.pairs = pairs
@@ -72,6 +77,9 @@ class Query:
         """Each once; the same object for the same parameters, as in ``Headers``."""
         self.canonical: str | None = None
         """Once it has been asked for: see ``gateway.auth.canonical``."""
+        self.unsigned = unsigned
+        """The same without the ``X-Amz-Signature`` at its end, one object for many requests;
+        ``None``: there is none, or elsewhere."""
 
     def get(self, name: str) -> str | None:
         return self._first.get(name)

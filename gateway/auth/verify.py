@@ -161,10 +161,11 @@ def _sigv4(request: Request, claim: Claim, keys: Keys) -> tuple[AccessKey, Chunk
 
 
 def _canonical_query(query: Query) -> str:
-    """Made once: a target that comes again has the same one (``gateway.addressing``)."""
-    if query.canonical is None:
-        query.canonical = canonical.canonical_query(query.raw)
-    return query.canonical
+    """Made once: the signature is no part of it, and what is before that comes again."""
+    unsigned = query.unsigned or query
+    if unsigned.canonical is None:
+        unsigned.canonical = canonical.canonical_query(unsigned.raw)
+    return unsigned.canonical
 
 
 def _canonical_requests(request: Request, claim: Claim) -> Iterator[bytes]:

@@ -237,3 +237,29 @@ def test_a_target_that_comes_again_is_read_by_its_own_host_and_method():
         with pytest.raises(InvalidURI):
             asked("GET *")
         assert asked("OPTIONS *").path == "*"
+
+
+_PARTS = st.sampled_from(
+    ["acl", "a=1", "a=x%20y", "b=+", "", "X-Amz-Date=1", "X-Amz-Signature=f0", "X-Amz-Signature"]
+)
+
+
+@given(st.lists(_PARTS, max_size=5))
+def test_a_signature_at_the_end_changes_nothing_about_how_a_query_is_read(parts):
+    query = "&".join([*parts, "X-Amz-Signature=%41"])
+    read = asked(f"GET /bucket/key?{query}").query
+    plain = asked(f"GET /bucket/key?{query}&").query
+    assert plain.unsigned is None
+    for name in ("raw", "pairs", "names"):
+        assert getattr(read, name) == getattr(plain, name)
+    assert read.get("X-Amz-Signature") == plain.get("X-Amz-Signature")
+    assert read.unsigned is not None
+    assert read.unsigned.raw == plain.raw[:-1]
+
+
+def test_what_presigned_urls_of_one_second_share_is_read_once():
+    one, other = (asked(f"PUT /b/{n}?X-Amz-Date=1&X-Amz-Signature={n}").query for n in "12")
+    assert one.unsigned is other.unsigned
+    assert one["X-Amz-Signature"] == "1"
+    with pytest.raises(InvalidURI):
+        asked("PUT /b/k?X-Amz-Date=1&X-Amz-Signature=%zz")
