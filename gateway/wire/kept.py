@@ -5,7 +5,7 @@ from functools import lru_cache
 from typing import Any, TypeVar, cast
 
 from gateway.wire.shape import Shape
-from gateway.wire.xml_reading import read_document, root_name
+from gateway.wire.xml_reading import read_own, root_name
 from gateway.wire.xml_writing import document
 
 AnyShape = TypeVar("AnyShape", bound=Shape)
@@ -24,4 +24,4 @@ def kept(shape: type[AnyShape], documents: Mapping[str, bytes], name: str) -> An
 
 @lru_cache(maxsize=256)
 def _read(shape: type[Shape], written: bytes) -> Shape:
-    return shape(**read_document(shape, written))
+    return shape(**read_own(shape, written))

@@ -7,24 +7,23 @@ ignored, as newer clients send some.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
-from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
+
+from lxml import etree
 
 from gateway.wire.shape import Member, Shape, Xml, is_shape, marked, per_shape
 from gateway.wire.text import xml_form
 from gateway.wire.xml_writing import XSI
 
-PIECE_BYTES = 16 << 10
-"""Parsed at once, which takes less than a millisecond. In between other threads may go on."""
+MOST_BYTES = 4 << 20
+"""Of documents, read in one thread."""
 
+Element = etree._Element
 Read = Callable[[Element], Any]
 """An element -> its value; ``ValueError`` when it is none."""
-
-
-class _Tree(TreeBuilder):
-    def doctype(self, *_: str | None) -> None:
-        raise ValueError("a document type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,30 +47,69 @@ def root_name(shape: type[Shape]) -> str:
 
 
 def read_document(shape: type[Shape], document: bytes) -> dict[str, Any]:
-    """The members of ``shape`` that ``document`` holds. Raises ``shape.malformed``."""
+    """The members of ``shape`` that ``document`` holds. Raises ``shape.malformed``.
+
+    For what clients send. Waits for a thread: not to be called on the event loop.
+    """
+    return _forgetful.read(shape, document)
+
+
+def read_own(shape: type[Shape], document: bytes) -> dict[str, Any]:
+    """The same of what ``xml_writing`` has written, whose names are few. Does not wait."""
     try:
         return _members(_plan(shape), _root(root_name(shape), document))
-    except (ParseError, ValueError, LookupError) as error:
+    except (etree.XMLSyntaxError, ValueError) as error:
         raise shape.malformed from error
 
 
+class _Forgetful:
+    """Reads in a thread, and after ``MOST_BYTES`` in another one.
+
+    lxml keeps every name for as long as the thread lives that has read it, and from 10 MB on
+    takes no new ones: 160 MB of documents with names of their own took as much memory for good.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._bytes = MOST_BYTES
+        self._thread = ThreadPoolExecutor(1)
+
+    def read(self, shape: type[Shape], document: bytes) -> dict[str, Any]:
+        with self._lock:
+            self._bytes += len(document)
+            if self._bytes > MOST_BYTES:
+                self._thread.shutdown(wait=False)
+                self._thread, self._bytes = ThreadPoolExecutor(1, "s3gw-xml"), len(document)
+            done = self._thread.submit(read_own, shape, document)
+        return done.result()
+
+
+_forgetful = _Forgetful()
+
+
 def _root(name: str, document: bytes) -> Element:
-    # Before any of it is parsed, which goes on to the end. It looks so in all encodings that expat
-    # knows: without the zeros of UTF-16 they are those of ASCII.
+    # Looked for twice: before parsing because it is cheap, after because encodings can hide it.
     if b"<!DOCTYPE" in document.replace(b"\0", b""):
         raise ValueError("a document type")
-    # Not lxml's: it keeps all names it has ever seen, and when they are many, can read no new ones.
-    parser = XMLParser(target=_Tree())  # noqa: S314 - without a DTD there is nothing to expand
-    for begin in range(0, len(document), PIECE_BYTES):
-        parser.feed(document[begin : begin + PIECE_BYTES])
-    root: Element = parser.close()
+    # A parser of its own: one that is used again keeps names as its thread does.
+    parser = etree.XMLParser(
+        resolve_entities=False,
+        load_dtd=False,
+        no_network=True,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    root = etree.fromstring(document, parser)
+    if root.getroottree().docinfo.internalDTD is not None:
+        raise ValueError("a document type")
     if _local_name(root) != name:
         raise ValueError(root.tag)
     return root
 
 
 def _local_name(element: Element) -> str:
-    tag = element.tag
+    tag = str(element.tag)
     return tag[tag.rfind("}") + 1 :]
 
 
