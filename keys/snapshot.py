@@ -9,11 +9,22 @@ import sqlite3
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import final
 
 from keys.access_key import AccessKey
 from keys.database import SELECT, Row, connect
 
 STALE_SECONDS = 0.25
+MOST_UNKNOWN = 1024
+"""Ids that nobody has, of those that were asked for."""
+
+
+@final
+class _New:
+    """In place of an id that was not asked for before."""
+
+
+_NEW = _New()
 
 
 class Snapshot:
@@ -26,7 +37,9 @@ class Snapshot:
         self._connection = connect(path)
         self._unsealed = unsealed
         self._monotonic = monotonic
-        self._rows: dict[str, Row | AccessKey] = {}
+        self._rows: dict[str, Row | AccessKey | None] = {}
+        """``None``: nobody has it. Found as fast as what is there, else 10 ns would tell who is."""
+        self._unknown = 0
         self._digests: dict[str, str] | None = None
         self._checked: float | None = None
         self._version = self._data_version()
@@ -45,10 +58,21 @@ class Snapshot:
         now = self._monotonic()
         if self._overdue(now):
             self._refresh(now)
-        row = self._rows.get(key)
+        row = self._rows.get(key, _NEW)
         if type(row) is Row:  # isinstance takes longer to find that out of a key than of None
             row = self._rows[key] = self._unsealed(row)
+        elif type(row) is _New:
+            self._unheard(key)
+            return None
         return row
+
+    def _unheard(self, key: str) -> None:
+        if self._unknown >= MOST_UNKNOWN:
+            for each in [each for each, row in self._rows.items() if row is None]:
+                del self._rows[each]
+            self._unknown = 0
+        self._rows[key] = None
+        self._unknown += 1
 
     def changed(self) -> bool:
         """Look at the database now; whether the rows are others than at the last look."""
@@ -65,7 +89,11 @@ class Snapshot:
 
     def _by_digest(self) -> dict[str, str]:
         if self._digests is None:
-            self._digests = {sha256(key.encode()).hexdigest(): key for key in self._rows}
+            self._digests = {
+                sha256(key.encode()).hexdigest(): key
+                for key, row in self._rows.items()
+                if row is not None
+            }
         return self._digests
 
     def _overdue(self, now: float) -> bool:
@@ -91,4 +119,5 @@ class Snapshot:
     def _load(self) -> None:
         rows = map(Row._make, self._connection.execute(SELECT))
         self._rows = {row.key: row for row in rows}
+        self._unknown = 0
         self._digests = None

@@ -22,6 +22,7 @@ from keys.errors import (
     SealBroken,
     TableTooNew,
 )
+from keys.snapshot import MOST_UNKNOWN
 from keys.table import MASTER_KEY_NAME, STALE_SECONDS, Table
 
 
@@ -211,11 +212,22 @@ def test_finding_never_waits_for_a_writer(table, tmp_path, clock):
     assert not table.find(key).enable  # and it looks again as soon as it may
 
 
-def test_an_unknown_key_costs_no_memory(table):
-    for number in range(1000):
+def test_unknown_keys_cost_little_memory_and_are_nobody_s(table):
+    known = table.generate()
+    for number in range(3 * MOST_UNKNOWN):
+        assert table.find(f"unknown-{number}") is None
         assert table.find(f"unknown-{number}") is None
 
-    assert table._snapshot._rows == {}
+    assert table.find(known.key) == known
+    assert len(table._snapshot._rows) <= MOST_UNKNOWN + 1
+    assert table.find_digest(hashlib.sha256(b"unknown-1").hexdigest()) is None
+    assert table.find_digest(hashlib.sha256(known.key.encode()).hexdigest()) == known.key
+
+
+def test_a_key_that_was_asked_for_before_it_was_made_is_found(table):
+    assert table.find("LATER") is None
+    table.import_key("LATER", "s" * 40)
+    assert table.find("LATER").secret == "s" * 40
 
 
 def test_secrets_are_sealed_on_disk_and_deleted_ones_are_overwritten(tmp_path):
