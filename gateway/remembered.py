@@ -47,8 +47,6 @@ _TOLD = frozenset({"Content-Length", "Content-Type"})
 """Else they are found out as it goes out."""
 _OVERHEAD = 1024
 """Of an answer, beside its bytes."""
-_MOST_ONCE = 1 << 15
-"""How many questions that were asked once are told from new ones."""
 
 
 class Question(NamedTuple):
@@ -82,15 +80,11 @@ class _Known(Struct):
 
 
 class Remembered:
-    """What is asked a second time; of these the oldest go when there are too many.
-
-    So whoever reads everything once neither pays for it nor drives out what others read often.
-    """
+    """The oldest go when there are too many."""
 
     def __init__(self) -> None:
         self._answers: dict[Question, _Known] = {}
         self._bytes = 0
-        self._once: set[int] = set()
 
     def find(self, asked: Question, state: bytes, store: Store) -> Response | None:
         """To be sent, not to be changed. ``state`` is that of ``store``, asked a moment ago."""
@@ -117,8 +111,6 @@ class Remembered:
         """
         if not isinstance(answer.body, bytes) or answer.status != 200:
             return
-        if asked not in self._answers and self._is_first(hash(asked)):
-            return
         if not {name for name, _ in answer.headers} >= _TOLD:
             return
         answer.settle()
@@ -128,14 +120,6 @@ class Remembered:
         self._bytes += _weight(answer)
         while self._bytes > MOST_BYTES:
             self._forget(next(iter(self._answers)))
-
-    def _is_first(self, mark: int) -> bool:
-        if mark in self._once:
-            return False
-        if len(self._once) >= _MOST_ONCE:
-            self._once.clear()
-        self._once.add(mark)
-        return True
 
     def _forget(self, asked: Question) -> None:
         known = self._answers.pop(asked, None)

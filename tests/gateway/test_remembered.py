@@ -78,7 +78,6 @@ def test_an_answer_from_memory_is_the_answer(gateway, s3, ask, found, method, mo
     s3.put_object(Bucket=BUCKET, Key="same", Body=b"abc", Metadata={"a": "b"}, Tagging="t=1")
     first = ask(method, "same", **mode)
     assert b" 200 " in first[:20]
-    assert ask(method, "same", **mode) == first
     assert not found
     assert ask(method, "same", **mode) == first
     assert len(found) == 1
@@ -87,8 +86,8 @@ def test_an_answer_from_memory_is_the_answer(gateway, s3, ask, found, method, mo
 def test_a_change_is_seen_at_once_by_who_has_just_asked(gateway, s3, ask):
     for number in range(40):
         s3.put_object(Bucket=BUCKET, Key="new", Body=b"%d" % number)
-        for _ in range(3):
-            assert ask("GET", "new").endswith(b"\r\n\r\n%d" % number)
+        assert ask("GET", "new").endswith(b"\r\n\r\n%d" % number)
+        assert ask("GET", "new").endswith(b"\r\n\r\n%d" % number)
     s3.delete_object(Bucket=BUCKET, Key="new")
     assert b" 404 " in ask("GET", "new")[:20]
 
@@ -97,7 +96,6 @@ def test_a_change_is_seen_at_once_by_who_has_just_asked(gateway, s3, ask):
 def test_a_change_elsewhere_leaves_an_answer_as_it_is(gateway, s3, ask, found, method):
     s3.put_object(Bucket=BUCKET, Key="stays", Body=b"abc")
     first = ask(method, "stays")
-    assert ask(method, "stays") == first
     for number in range(3):
         s3.put_object(Bucket=BUCKET, Key=f"elsewhere{number}", Body=b"x")
         assert ask(method, "stays") == first
@@ -140,8 +138,7 @@ def test_a_change_elsewhere_leaves_an_answer_as_it_is(gateway, s3, ask, found, m
 )
 def test_what_changes_about_an_object_changes_its_answers(gateway, s3, ask, found, change):
     s3.put_object(Bucket=BUCKET, Key="mine", Body=b"abc")
-    before = [ask(method, "mine") for method in ("GET", "HEAD") * 2][:2]
-    del found[:]
+    before = [ask(method, "mine") for method in ("GET", "HEAD")]
     change(s3)
     asked_anew = [ask(method, "mine", **{"x-amz-new-thing": "1"}) for method in ("GET", "HEAD")]
     assert not found
@@ -154,7 +151,6 @@ def test_what_changes_about_an_object_changes_its_answers(gateway, s3, ask, foun
 def test_an_encrypted_object_is_asked_for_again_after_any_change(gateway, s3, ask, found):
     s3.put_object(Bucket=BUCKET, Key="sealed", Body=b"abc", ServerSideEncryption="AES256")
     first = ask("GET", "sealed")
-    ask("GET", "sealed")
     s3.put_object(Bucket=BUCKET, Key="elsewhere", Body=b"x")
     assert ask("GET", "sealed") == first
     assert not found
@@ -163,7 +159,7 @@ def test_an_encrypted_object_is_asked_for_again_after_any_change(gateway, s3, as
 def test_who_may_no_longer_read_gets_nothing_from_memory(gateway, s3, ask, found):
     s3.put_object(Bucket=BUCKET, Key="shared", Body=b"abc")
     s3.put_bucket_acl(Bucket=BUCKET, ACL="public-read")
-    assert [ask("GET", "shared", gateway.stranger)[9:12] for _ in range(4)] == [b"200"] * 4
+    assert [ask("GET", "shared", gateway.stranger)[9:12] for _ in range(3)] == [b"200"] * 3
     assert len(found) == 2
     s3.put_bucket_acl(Bucket=BUCKET, ACL="private")
     assert ask("GET", "shared")[9:12] == b"200"
@@ -172,7 +168,7 @@ def test_who_may_no_longer_read_gets_nothing_from_memory(gateway, s3, ask, found
 
 def test_a_wrong_signature_gets_nothing_from_memory(gateway, s3, ask):
     s3.put_object(Bucket=BUCKET, Key="signed", Body=b"abc")
-    assert [ask("GET", "signed")[9:12] for _ in range(3)] == [b"200"] * 3
+    assert ask("GET", "signed")[9:12] == b"200"
 
     class Wrong:
         access_key, secret_key, token = gateway.owner.key, "x" * 40, None
@@ -194,10 +190,7 @@ def test_a_wrong_signature_gets_nothing_from_memory(gateway, s3, ask):
 def test_who_says_more_is_not_answered_from_memory(gateway, s3, ask, found, fields):
     s3.put_object(Bucket=BUCKET, Key="more", Body=b"abc")
     ask("GET", "more")
-    ask("GET", "more")
-    del found[:]
-    for _ in range(3):
-        ask("GET", "more", **fields)
+    ask("GET", "more", **fields)
     assert not found
 
 
@@ -219,33 +212,12 @@ def test_memory_is_bounded(monkeypatch):
     kept = Remembered()
     names = [f"GET /bucket/{number}" for number in range(50)]
     for name in names:
-        for _ in range(2):
-            told = [("Content-Length", "900"), ("Content-Type", "a/b")]
-            answer = Response(200, told, bytes(900))
-            kept.keep(question("GetObject", "me", asked(name)), b"state", answer, None, None)
+        answer = Response(200, [("Content-Length", "900"), ("Content-Type", "a/b")], bytes(900))
+        kept.keep(question("GetObject", "me", asked(name)), b"state", answer, None, None)
     known = [kept.find(question("GetObject", "me", asked(name)), b"state", None) for name in names]
     assert known[-1] is not None
     assert known[0] is None
     assert sum(len(each.body) for each in known if each) <= 10_000
-
-
-def test_what_is_asked_once_drives_nothing_out(monkeypatch):
-    monkeypatch.setattr(remembered, "MOST_BYTES", 10_000)
-    monkeypatch.setattr(remembered, "_MOST_ONCE", 20)
-    kept = Remembered()
-
-    def ask(name):
-        question_ = question("GetObject", "me", asked(name))
-        if kept.find(question_, b"state", None) is not None:
-            return True
-        answer = Response(200, [("Content-Length", "9"), ("Content-Type", "a/b")], bytes(9))
-        kept.keep(question_, b"state", answer, None, None)
-        return False
-
-    assert [ask("GET /bucket/often") for _ in range(3)] == [False, False, True]
-    assert not any([ask(f"GET /bucket/{number}") for number in range(100)])
-    assert ask("GET /bucket/often")
-    assert len(kept._once) <= 20
 
 
 def test_each_gateway_has_a_memory_of_its_own():
