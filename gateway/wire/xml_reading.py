@@ -6,6 +6,7 @@ is there twice. Elements may come in any order, with or without the S3 namespace
 ignored, as newer clients send some.
 """
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -70,6 +71,9 @@ class _Forgetful:
     """
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
         self._lock = Lock()
         self._bytes = MOST_BYTES
         self._thread = ThreadPoolExecutor(1)
@@ -85,6 +89,7 @@ class _Forgetful:
 
 
 _forgetful = _Forgetful()
+os.register_at_fork(after_in_child=_forgetful.begin)  # which has none of our threads
 
 
 def _root(name: str, document: bytes) -> Element:

@@ -314,4 +314,5 @@ def test_a_long_head_is_not_kept(gateway, s3, client, again):
     for _ in range(5):
         assert client.ask(sent).startswith(b"HTTP/1.1 200 ")
     assert not again
-    assert not [each for each in gateway.listening._server.connections if each._alone]
+    connections = gateway.listening._server.connections
+    assert max(len(each._alone) for each in connections) <= repeats.MOST_HEAD

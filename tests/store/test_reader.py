@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -53,10 +54,20 @@ def stored(segments):
 
 
 @pytest.fixture
-def descriptors():
+def descriptors(segments):
+    """Of segments; others come and go with other threads."""
+    directory = str(segments.path(1).parent)
+
+    def count():
+        found = []
+        for each in os.listdir("/proc/self/fd"):
+            with suppress(FileNotFoundError):
+                found.append(os.readlink(f"/proc/self/fd/{each}"))
+        return len([each for each in found if each.startswith(directory)])
+
     gc.collect()
-    before = len(os.listdir("/proc/self/fd"))
-    return lambda: len(os.listdir("/proc/self/fd")) - before
+    before = count()
+    return lambda: count() - before
 
 
 async def all_of(reader) -> bytes:

@@ -1,5 +1,6 @@
 """XML in: one reading of untrusted bytes, or the shape's error."""
 
+import multiprocessing
 import os
 
 import pytest
@@ -181,6 +182,17 @@ def test_encodings_that_are_not_for_xml_are_refused(encoding: str):
 
     with pytest.raises(MalformedXML):
         read_document(Page, text.encode())
+
+
+def test_a_process_forked_from_one_that_has_read_reads_too():
+    page("<Name>n</Name>")
+    child = multiprocessing.get_context("fork").Process(target=page, args=("<Name>n</Name>",))
+    child.start()
+    child.join(20)
+    code = child.exitcode
+    child.kill()
+    child.join()
+    assert code == 0
 
 
 def test_new_names_are_read_however_many_came_before():
