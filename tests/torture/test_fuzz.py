@@ -1,5 +1,6 @@
 """The engine of the fuzzing, and everything it has ever found, again."""
 
+import mmap
 from random import Random
 
 import pytest
@@ -52,7 +53,9 @@ HELD: list[bytes] = []
 
 
 def _grows(data: bytes) -> object:
-    HELD.append(b"x" * 100_000)  # zeros might take no memory
+    pages = mmap.mmap(-1, 100_000)  # what malloc gives may be memory that this process had before
+    pages.write(b"x" * 100_000)  # zeros might take none
+    HELD.append(pages)
     return ""
 
 
