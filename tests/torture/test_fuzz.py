@@ -49,7 +49,7 @@ def _hangs(data: bytes) -> object:
     return ""
 
 
-HELD: list[bytes] = []
+HELD: list[mmap.mmap] = []
 
 
 def _grows(data: bytes) -> object:
