@@ -334,8 +334,11 @@ async def test_a_failing_disk_ends_the_body_and_leaves_nothing(
 ):
     real, calls = os.pwrite, itertools.count()
 
+    directory = str(segments.path(1).parent)
+
     def pwrite(file, data, offset):
-        if next(calls) == 4:
+        ours = os.readlink(f"/proc/self/fd/{file}").startswith(directory)  # others write, too
+        if ours and next(calls) == 4:
             raise OSError(code, os.strerror(code))
         return real(file, data, offset)
 
