@@ -39,22 +39,6 @@ from store.settings import Settings
 from store.transaction import Commit
 
 
-@pytest.fixture
-def directory(tmp_path):
-    return tmp_path / "data"
-
-
-@pytest.fixture
-async def store(directory):
-    async with opened(directory) as store:
-        yield store
-
-
-@pytest.fixture
-async def bucket(store):
-    return await make_bucket(store)
-
-
 class Gate(Commit[None]):
     """Keeps the committer busy, so that what is submitted meanwhile makes one batch."""
 

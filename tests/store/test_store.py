@@ -37,22 +37,6 @@ EXISTS = Expect(etags=("*",))
 ABSENT = Expect(not_etags=("*",))
 
 
-@pytest.fixture
-async def directory(tmp_path):
-    return tmp_path / "data"
-
-
-@pytest.fixture
-async def store(directory):
-    async with opened(directory) as store:
-        yield store
-
-
-@pytest.fixture
-async def bucket(store):
-    return await make_bucket(store)
-
-
 def cid_of(data: bytes) -> bytes:
     profile = PROFILES[PROFILE]
     chunks = [data[at : at + profile.chunk] for at in range(0, len(data), profile.chunk)] or [b""]

@@ -2,30 +2,13 @@
 
 import asyncio
 
-import pytest
-from storing import audit, content, dump, make_bucket, opened, put, replayed
+from storing import audit, content, dump, put, replayed
 from test_committer import Gated
 
 from store.errors import NoObjectLock, NoSuchBucket
 from store.records import ENABLED, Attributes, Lock, ObjectLock
 
 LOCKED = Attributes(lock=Lock(hold=True))
-
-
-@pytest.fixture
-def directory(tmp_path):
-    return tmp_path / "data"
-
-
-@pytest.fixture
-async def store(directory):
-    async with opened(directory) as store:
-        yield store
-
-
-@pytest.fixture
-async def bucket(store):
-    return await make_bucket(store)
 
 
 async def together(store, *verbs):
