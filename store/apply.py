@@ -4,7 +4,7 @@ Deterministic: the same changes on the same rows give the same rows, live or rep
 what it is given as decided; conditions are judged before (``store.commits``).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import apsw
@@ -46,6 +46,8 @@ from store.records import ENABLED, Attributes, traits
 
 ANNOTATIONS = -1
 """In the place of a bucket: the entries that are annotations (``store.annotated``)."""
+
+_BODY = "INSERT INTO body (id, bytes) VALUES (?, ?)"
 
 _decode_attributes = msgspec.msgpack.Decoder(Attributes).decode
 
@@ -120,7 +122,26 @@ def _put_entry(db: apsw.Connection, lsn: int, c: PutEntry) -> None:
     if c.versioning:
         replaced = version_rows.set_aside(db, c.bucket, c.key, null=c.versioning != ENABLED)
     body, content = _take(db, lsn, c)
-    values = (
+    since = version_rows.put(db, [_row(lsn, c, body, content)])
+    # After the new reference: both may be to the same content.
+    for old, time in [*((each, c.modified) for each in replaced), *since]:
+        _release(db, old, time)
+
+
+def put_inline(db: apsw.Connection, puts: Sequence[tuple[int, PutEntry]]) -> None:
+    """As ``apply`` of each in turn, all of inline bytes and in buckets that keep no versions."""
+    bodies, rows = [], []
+    for lsn, c in puts:
+        assert isinstance(c.source, Inline)
+        bodies.append((lsn, c.source.data or b""))
+        rows.append(_row(lsn, c, lsn, None))
+    db.executemany(_BODY, bodies)
+    for old, time in version_rows.put(db, rows):
+        _release(db, old, time)
+
+
+def _row(lsn: int, c: PutEntry, body: int | None, content: int | None) -> Row:
+    return (
         c.bucket,
         c.key,
         lsn,
@@ -138,9 +159,6 @@ def _put_entry(db: apsw.Connection, lsn: int, c: PutEntry) -> None:
         lsn if c.versioning else 0,
         lsn if c.versioning == ENABLED else 0,
     )
-    replaced += version_rows.put(db, values)
-    for old in replaced:  # after the new reference: both may be to the same content
-        _release(db, old, c.modified)
 
 
 def _set_attributes(db: apsw.Connection, lsn: int, c: SetAttributes) -> None:
@@ -179,19 +197,19 @@ def _drop_version(db: apsw.Connection, lsn: int, c: DropVersion) -> None:
 
 
 def _drop_entry(db: apsw.Connection, lsn: int, c: DropEntry) -> None:
-    for old in version_rows.held(db, c.bucket, c.key):
+    for _, *old in version_rows.held(db, c.bucket, c.key):
         db.execute("DELETE FROM entry WHERE bucket = ? AND key = ?", (c.bucket, c.key))
         _release(db, old, c.time)
 
 
 def _take(db: apsw.Connection, lsn: int, c: PutEntry) -> tuple[int | None, int | None]:
     if isinstance(c.source, Inline):
-        db.execute("INSERT INTO body (id, bytes) VALUES (?, ?)", (lsn, c.source.data or b""))
+        db.execute(_BODY, (lsn, c.source.data or b""))
         return lsn, None
     return None, content_rows.take(db, lsn, c.cid, c.source, c.modified)
 
 
-def _release(db: apsw.Connection, held: Row, time: int) -> None:
+def _release(db: apsw.Connection, held: Sequence[Any], time: int) -> None:
     body, content, attributes = held
     if b"annotations" in attributes:
         _drop_annotations(db, attributes, time)

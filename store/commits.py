@@ -69,8 +69,9 @@ def kept(change: PutEntry, versioning: str, lock: str) -> PutEntry:
 def put_and_read(transaction: Transaction, change: PutEntry, versioning: str, lock: str) -> Entry:
     """Apply it in a bucket with that versioning and lock; return the entry as it now stands."""
     change = kept(change, versioning, lock)
-    seq = transaction.apply(change)
-    if isinstance(change.source, Inline):
+    inline = isinstance(change.source, Inline)
+    seq = transaction.put(change) if inline and not versioning else transaction.apply(change)
+    if inline:
         return Entry(
             change.bucket,
             change.key,
@@ -204,7 +205,8 @@ class PutObject(Commit[Entry]):
 
     def decide(self, transaction: Transaction) -> Entry:
         versioning, lock = transaction.bucket(self._change.bucket)
-        require(transaction.db, self._change.bucket, self._change.key, self._expect)
+        if self._expect != ANYTHING:  # who looks has all that was put before it written
+            require(transaction.db, self._change.bucket, self._change.key, self._expect)
         return put_and_read(transaction, self._change, versioning, lock)
 
 

@@ -65,6 +65,7 @@ class Ledger:
             first = outbox.last_lsn(self.db) + 1
             transaction = Transaction(self.db, first - 1)
             outcomes = [_decide(commit, transaction) for commit in commits]
+            transaction.write()
             record = self._record(transaction, first)
             hit("P3")
         except BaseException:

@@ -6,10 +6,11 @@ from typing import Any, Generic, TypeVar
 import apsw
 from msgspec import Struct
 
-from store.apply import apply
+from store.apply import apply, put_inline
 from store.changes import (
     Change,
     DropBucket,
+    PutEntry,
     SetBucketLock,
     SetBucketVersioning,
 )
@@ -26,16 +27,23 @@ class Transaction:
     """The open transaction: read ``db``, write only through ``apply``."""
 
     def __init__(self, db: apsw.Connection, lsn: int) -> None:
-        self.db = db
+        self._db = db
+        self._puts: list[tuple[int, PutEntry]] = []
         self.lsn = lsn
         self.changes: list[Change] = []
         self._buckets: dict[int, tuple[str, str]] = {}
+
+    @property
+    def db(self) -> apsw.Connection:
+        """Has all that was applied so far: do not keep it for longer than you apply nothing."""
+        self.write()
+        return self._db
 
     def bucket(self, id: int) -> tuple[str, str]:
         """Its versioning and object lock at this moment, as in its row. Raises ``NoSuchBucket``."""
         known = self._buckets.get(id)
         if known is None:
-            known = one(self.db, "SELECT versioning, lock FROM bucket WHERE id = ?", (id,))
+            known = one(self._db, "SELECT versioning, lock FROM bucket WHERE id = ?", (id,))
             if known is None:
                 raise NoSuchBucket(str(id))
             self._buckets[id] = known
@@ -49,6 +57,22 @@ class Transaction:
         if type(change) in _OF_BUCKETS:
             self._buckets.clear()
         return self.lsn
+
+    def put(self, change: PutEntry) -> int:
+        """As ``apply``, of inline bytes in a bucket that keeps no versions.
+
+        Written with those that follow, before anybody looks: a third less work than one by one.
+        """
+        self.lsn += 1
+        self._puts.append((self.lsn, change))
+        self.changes.append(change)
+        return self.lsn
+
+    def write(self) -> None:
+        """What was put and is not written yet."""
+        if self._puts:
+            puts, self._puts = self._puts, []
+            put_inline(self._db, puts)
 
 
 class Commit(Generic[T]):

@@ -5,6 +5,8 @@ markers are in ``version``; a row of it with neither body nor content is a marke
 change that made a version and orders those of a key; it is 0 in a bucket that never kept any.
 """
 
+from collections.abc import Sequence
+
 import apsw
 
 from store.database import Row, every, one, row_crc
@@ -44,23 +46,29 @@ _ADD = _WRITE["entry"].replace("INSERT OR REPLACE", "INSERT") + (
 )
 
 
-def put(db: apsw.Connection, values: Row) -> list[Row]:
-    """The current row of a key. Returns, of the one it takes the place of, what is to be released.
+def put(db: apsw.Connection, rows: Sequence[Row]) -> list[tuple[Row, int]]:
+    """The current rows of keys, with the values of ``COLUMNS``; of one key the last one stays.
 
-    Most keys are new: they are written without a look at what is there.
+    Returns of each that gave up its place, and be it to a later one of ``rows``, what is to be
+    released, and since when. Most keys are new: they are written without a look at what is there.
     """
-    row = (*values, crc(values))
-    db.execute(_ADD, row)
-    if db.changes():
+    full = [(*values, crc(values)) for values in rows]
+    before = db.total_changes()
+    db.executemany(_ADD, full)
+    if db.total_changes() - before == len(full):
         return []
-    replaced = held(db, *values[:2])
-    db.execute(_WRITE["entry"], row)
+    replaced: list[tuple[Row, int]] = []
+    for row in full:
+        seq, *old = held(db, *row[:2])[0]
+        if seq != row[2]:
+            replaced.append((tuple(old), row[6]))
+            db.execute(_WRITE["entry"], row)
     return replaced
 
 
 def held(db: apsw.Connection, bucket: int, key: bytes) -> list[Row]:
-    """Body, content and attributes of what is current, if anything is."""
-    there = "SELECT body, content, attributes FROM entry WHERE bucket = ? AND key = ?"
+    """Seq, body, content and attributes of what is current, if anything is."""
+    there = "SELECT seq, body, content, attributes FROM entry WHERE bucket = ? AND key = ?"
     return every(db, there, (bucket, key))
 
 

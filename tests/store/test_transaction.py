@@ -2,11 +2,17 @@
 
 import asyncio
 
-from storing import audit, content, dump, put, replayed
+from storing import LARGE, PLAIN, Bytes, audit, content, dump, make_bucket, noise, put, replayed
 from test_committer import Gated
 
-from store.errors import NoObjectLock, NoSuchBucket
-from store.records import ENABLED, Attributes, Lock, ObjectLock
+from store.errors import (
+    BucketNotEmpty,
+    ExpectationFailed,
+    NoObjectLock,
+    NoSuchBucket,
+    NoSuchEntry,
+)
+from store.records import ENABLED, Attributes, Deletion, Expect, Lock, ObjectLock
 
 LOCKED = Attributes(lock=Lock(hold=True))
 
@@ -72,5 +78,42 @@ async def test_of_puts_of_one_key_the_last_one_counts(store, bucket, directory, 
     for key in (b"k", b"new"):
         assert await content(store, store.entry(bucket, key)) == b"3"
     assert store.stats().inline_bytes == 2
+    audit(directory)
+    assert replayed(directory, tmp_path / "again") == dump(directory)
+
+
+async def test_who_looks_sees_what_was_put_just_before(store, bucket, directory, tmp_path):
+    old = await put(store, bucket, b"old", b"0")
+    other = await make_bucket(store, "other")
+    results = await together(
+        store,
+        put(store, bucket, b"new", b"1"),
+        put(store, bucket, b"new", b"2", expect=Expect(not_etags=("*",))),
+        put(store, bucket, b"old", b"3"),
+        store.copy(old, bucket, b"copy", owner="OWNER", attributes=PLAIN),
+        put(store, other, b"k", b"4"),
+        store.delete_bucket(other),
+        put(store, bucket, b"short", b"5"),
+        store.delete(bucket, [Deletion(b"short")]),
+    )
+
+    refusals = [type(result) for result in results if isinstance(result, Exception)]
+    assert refusals == [ExpectationFailed, NoSuchEntry, BucketNotEmpty]
+    assert [entry.key for entry in store.list_entries(bucket).entries] == [b"new", b"old"]
+    assert store.stats().inline_bytes == 3
+    audit(directory)
+    assert replayed(directory, tmp_path / "again") == dump(directory)
+
+
+async def test_small_and_large_bodies_take_turns_under_one_key(store, bucket, directory, tmp_path):
+    bodies = (b"1", noise("large", LARGE), b"2", b"3", noise("large", LARGE), b"4")
+    staged = [await store.stage(Bytes(body), profile=bucket.profile) for body in bodies]
+    await together(
+        store,
+        *(store.put(bucket, b"k", each, owner="OWNER", attributes=PLAIN) for each in staged),
+    )
+
+    assert await content(store, store.entry(bucket, b"k")) == b"4"
+    assert store.stats().objects == 1
     audit(directory)
     assert replayed(directory, tmp_path / "again") == dump(directory)
