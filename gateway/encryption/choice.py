@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/serv-side-encryption.html
 import base64
 import binascii
 import secrets
-from operator import attrgetter
 
 import msgspec
 
@@ -21,13 +20,12 @@ from keys.kms import DEFAULT
 from keys.wrapping import KEY_BYTES, WrappingKey
 from store.records import Encryption
 
-_given = attrgetter(*(member.name for member in Encrypting.wire_members))
-_NOTHING = (None,) * len(Encrypting.wire_members)
+_MEMBERS = frozenset(member.name for member in Encrypting.wire_members)
 
 
 def asked(ask: Encrypting) -> bool:
     """The request itself says how."""
-    return _given(ask) != _NOTHING
+    return not _MEMBERS.isdisjoint(vars(ask))
 
 
 async def chosen(call: Call, ask: Encrypting) -> Key | None:

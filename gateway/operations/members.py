@@ -59,7 +59,7 @@ _CONTENT_MEMBERS = (
 )
 _CONTENT_HEADERS = [name.replace("_", "-") for name in _CONTENT_MEMBERS]
 _content = attrgetter(*_CONTENT_MEMBERS)
-_NO_CONTENT = (None,) * len(_CONTENT_MEMBERS)
+_ANY_CONTENT = frozenset(_CONTENT_MEMBERS)
 _KEPT_MEMBERS = {
     **dict(zip(_CONTENT_HEADERS, _CONTENT_MEMBERS, strict=True)),
     "x-amz-replication-status": "replication_status",
@@ -172,10 +172,9 @@ def attributes(said: Content, acl: Acl | None, config: Config) -> Attributes:
 
 
 def _content_headers(said: Content) -> dict[str, str]:
-    given = _content(said)
-    if given == _NO_CONTENT:
+    if _ANY_CONTENT.isdisjoint(vars(said)):
         return {"content-type": DEFAULT_CONTENT_TYPE}
-    values = zip(_CONTENT_HEADERS, given, strict=True)
+    values = zip(_CONTENT_HEADERS, _content(said), strict=True)
     headers = {name: value for name, value in values if value is not None}
     # aws-chunked is how the body was sent, not what it is.
     if "content-encoding" in headers:

@@ -108,7 +108,7 @@ def parse(
     for member, name in plan.required.items():
         if values.get(member) is None:
             raise InvalidRequest(f"Missing required parameter for this request: {name}")
-    return shape(**values)
+    return shape.of(values)
 
 
 def _collect(

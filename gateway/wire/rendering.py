@@ -4,10 +4,11 @@ import base64
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
-from operator import attrgetter
 from typing import Any
 
+from gateway.memo import Memo
 from gateway.response import Response
 from gateway.wire.shape import (
     Header,
@@ -29,14 +30,16 @@ XML_TYPE = ("content-type", "application/xml")
 _UNSENDABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\u0100-\U0010ffff]")
 
 
+_Field = tuple[str, str, Callable[[Any], str] | None]
+"""Name of a header field, its member, its value as text (``None``: it is text)."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """Where the members of one shape go in a response."""
 
-    values: Callable[[Any], tuple[Any, ...]]
-    """The members that are header fields, all at once."""
-    headers: list[tuple[str, Callable[[Any], str] | None]]
-    """Field name, value as text (``None``: it is text), in the order of ``values``."""
+    headers: Memo[tuple[str, ...], list[_Field]]
+    """Those there may be when these members are given."""
     prefixes: list[tuple[str, str]]
     """Member, prefix."""
     status: str | None
@@ -54,8 +57,8 @@ def render(output: Shape, *, status: int) -> Response:
     plan = _plan(type(output))
     headers = [
         (name, write(value) if write else value)
-        for (name, write), value in zip(plan.headers, plan.values(output), strict=True)
-        if value is not None
+        for name, member, write in plan.headers[tuple(vars(output))]
+        if (value := getattr(output, member)) is not None
     ]
     for member, prefix in plan.prefixes:
         for name, text in getattr(output, member).items():
@@ -97,11 +100,8 @@ def metadata_text(value: str) -> str:
 @per_shape
 def _plan(shape: type[Shape]) -> _Plan:
     has_document = shape.root is not None or bool(marked(shape, Xml))
-    fields = marked(shape, Header)
-    names = [member.name for _, member in fields]
     return _Plan(
-        values=_values(names),
-        headers=[(mark.name, _write(mark, member)) for mark, member in fields],
+        headers=Memo(partial(_headers, shape)),
         prefixes=[(member.name, mark.prefix) for mark, member in marked(shape, PrefixHeaders)],
         status=next((member.name for _, member in marked(shape, Status)), None),
         payload=next((member.name for _, member in marked(shape, Payload)), None),
@@ -109,10 +109,15 @@ def _plan(shape: type[Shape]) -> _Plan:
     )
 
 
-def _values(names: list[str]) -> Callable[[Any], tuple[Any, ...]]:
-    if len(names) > 1:
-        return attrgetter(*names)
-    return lambda output: tuple([getattr(output, name) for name in names])
+def _headers(shape: type[Shape], given: tuple[str, ...]) -> list[_Field]:
+    unknown = set(given).difference([member.name for member in shape.wire_members])
+    if unknown:
+        raise TypeError(f"{shape.__name__} has no {unknown}")
+    return [
+        (mark.name, member.name, _write(mark, member))
+        for mark, member in marked(shape, Header)
+        if member.required or member.name in given or getattr(shape, member.name) is not None
+    ]
 
 
 def _write(mark: Header, member: Member) -> Callable[[Any], str] | None:

@@ -26,6 +26,7 @@ from types import NoneType, UnionType
 from typing import (
     Any,
     ClassVar,
+    Self,
     TypeVar,
     Union,
     cast,
@@ -123,6 +124,9 @@ class Member:
 class Shape:
     """Base of all requests and responses: subclasses become frozen, keyword-only dataclasses.
 
+    An instance holds what it was given (``vars``); the defaults of the rest are in its class, since
+    of the dozens of members that an object's shapes have, a request has three.
+
     ``root``: the XML root element, where the body is an XML document made of several members.
     ``malformed``: the error for a document of this shape that cannot be read.
     ``namespace``: a document of this shape is in that of S3.
@@ -132,6 +136,18 @@ class Shape:
     malformed: ClassVar[type[S3Error]] = MalformedXML
     namespace: ClassVar[bool] = True
     wire_members: ClassVar[tuple[Member, ...]] = ()
+
+    def __init__(self, **given: Any) -> None:
+        """Of members that exist, those without a default among them: for the type checker to say,
+        and for ``wire.render``."""
+        self.__dict__ = given
+
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> Self:
+        """``cls(**given)``, which three dictionaries cost more. The one that is given is kept."""
+        made = object.__new__(cls)
+        made.__dict__ = given
+        return made
 
     def __init_subclass__(
         cls,
@@ -148,8 +164,11 @@ class Shape:
         cls.namespace = namespace
         # Frozen for the type checker only: assigning through the run-time check makes each of the
         # 1,000 items of a page three times as dear.
-        dataclass(kw_only=True, unsafe_hash=True)(cls)
+        dataclass(kw_only=True, unsafe_hash=True, init=False)(cls)
         cls.wire_members = tuple(_members(cls))
+        for member in dataclasses.fields(cast("Any", cls)):
+            if member.default_factory is not MISSING:
+                setattr(cls, member.name, member.default_factory())  # shared: never change it
 
 
 def is_shape(kind: Any) -> bool:

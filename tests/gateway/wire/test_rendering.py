@@ -94,3 +94,8 @@ def test_a_payload_shape_is_a_document_beside_headers():
     assert response.headers == [("x-amz-version-id", "null"), XML]
     assert isinstance(response.body, bytes)
     assert b"<Name>n</Name>" in response.body
+
+
+def test_a_member_that_does_not_exist_is_not_just_left_out():
+    with pytest.raises(TypeError, match="colour"):
+        wire.render(Answered(**{"colour": "red"}), status=200)
