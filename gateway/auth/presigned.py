@@ -7,11 +7,14 @@ import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from msgspec import Struct
+
 from gateway.auth import payload
 from gateway.auth.canonical import ALGORITHM
 from gateway.auth.claim import (
     MAX_SKEW,
     Claim,
+    Scope,
     format_extra,
     parse_scope,
     parse_signed_headers,
@@ -24,6 +27,7 @@ from gateway.errors import (
     InvalidRequest,
     S3Error,
 )
+from gateway.memo import Memo
 from gateway.request import Headers, Query
 
 MAX_SECONDS = 604_800
@@ -42,6 +46,19 @@ _LAST = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
 _integer = re.compile(r"-?\d{1,12}", re.ASCII).fullmatch
 
 
+class _Terms(Struct, frozen=True):
+    """What a presigned URL says beside its signature."""
+
+    scope: Scope
+    signed_headers: tuple[str, ...]
+    timestamp: str
+    start: datetime
+    seconds: int
+    wrong: str | None
+    """What is wrong with ``seconds``."""
+    end: datetime
+
+
 def read(query: Query, headers: Headers, now: datetime, differences: Compat = AWS) -> Claim:
     """The claim of a request that has SigV4 query parameters.
 
@@ -49,14 +66,32 @@ def read(query: Query, headers: Headers, now: datetime, differences: Compat = AW
     ``InvalidRequest``.
     """
     _check_presence(query)
+    terms = _terms(query) if query.unsigned is None else _standing[query.unsigned]
+    if terms.wrong is not None:
+        denied = differences.bad_expires_is_denied
+        raise (AccessDenied if denied else AuthorizationQueryParametersError)(terms.wrong)
+    if terms.start - now > MAX_SKEW:
+        raise _outside("Request is not valid yet", terms, now)
+    if now > terms.end or terms.seconds == 0:
+        raise _outside("Request has expired", terms, now)
+    return Claim(
+        terms.scope,
+        terms.signed_headers,
+        query["X-Amz-Signature"],
+        terms.timestamp,
+        _payload(query, headers),
+    )
+
+
+def _terms(query: Query) -> _Terms:
     algorithm = query["X-Amz-Algorithm"]
     if algorithm != ALGORITHM:
         raise AuthorizationQueryParametersError(f'X-Amz-Algorithm only supports "{ALGORITHM}"')
     scope = parse_scope(query["X-Amz-Credential"], malformed)
     signed_headers = parse_signed_headers(query["X-Amz-SignedHeaders"], _malformed_list)
     timestamp = query["X-Amz-Date"]
-    moment = parse_time(timestamp)
-    if moment is None:
+    start = parse_time(timestamp)
+    if start is None:
         raise AuthorizationQueryParametersError(
             "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\""
         )
@@ -65,13 +100,12 @@ def read(query: Query, headers: Headers, now: datetime, differences: Compat = AW
             f'Invalid credential date "{scope.day}". This date is not the same as X-Amz-Date:'
             f' "{timestamp[:8]}".'
         )
-    try:
-        _check_window(moment, query["X-Amz-Expires"], now)
-    except AuthorizationQueryParametersError as error:
-        raise AccessDenied(error.text) if differences.bad_expires_is_denied else error from None
-    return Claim(
-        scope, signed_headers, query["X-Amz-Signature"], timestamp, _payload(query, headers)
-    )
+    seconds, wrong = _seconds(query["X-Amz-Expires"])
+    return _Terms(scope, signed_headers, timestamp, start, seconds, wrong, _end(start, seconds))
+
+
+_standing = Memo(_terms)
+"""Of what the presigned URLs of one second have in common."""
 
 
 def malformed(detail: str, region: str | None = None) -> S3Error:
@@ -101,23 +135,19 @@ def _check_presence(query: Query) -> None:
         )
 
 
-def _check_window(start: datetime, expires: str, now: datetime) -> None:
+def _seconds(expires: str) -> tuple[int, str | None]:
     """Zero seconds is a well-formed URL that is always expired, as AWS has it."""
     if not _integer(expires):
-        raise AuthorizationQueryParametersError("X-Amz-Expires should be a number")
+        return 0, "X-Amz-Expires should be a number"
     seconds = int(expires)
     if seconds < 0:
-        raise AuthorizationQueryParametersError("X-Amz-Expires must be non-negative")
+        return 0, "X-Amz-Expires must be non-negative"
     if seconds > MAX_SECONDS:
-        raise AuthorizationQueryParametersError(
+        return 0, (
             "X-Amz-Expires must be less than a week (in seconds); that is, the given"
             " X-Amz-Expires must be less than 604800 seconds"
         )
-    end = _end(start, seconds)
-    if start - now > MAX_SKEW:
-        raise _outside("Request is not valid yet", seconds, end, now)
-    if now > end or seconds == 0:
-        raise _outside("Request has expired", seconds, end, now)
+    return seconds, None
 
 
 def _end(start: datetime, seconds: int) -> datetime:
@@ -131,10 +161,10 @@ def window(query: Query) -> tuple[datetime, datetime]:
     return start - MAX_SKEW, _end(start, int(query["X-Amz-Expires"]))
 
 
-def _outside(text: str, seconds: int, end: datetime, now: datetime) -> S3Error:
+def _outside(text: str, terms: _Terms, now: datetime) -> S3Error:
     refusal = AccessDenied(text)
-    refusal.extras["X-Amz-Expires"] = str(seconds)
-    refusal.extras["Expires"] = format_extra(end)
+    refusal.extras["X-Amz-Expires"] = str(terms.seconds)
+    refusal.extras["Expires"] = format_extra(terms.end)
     refusal.extras["ServerTime"] = format_extra(now)
     return refusal
 
