@@ -154,33 +154,32 @@ class Committer:
             return [Outcome(error=database.refusal(error) or error)] * len(commits)
 
     def _commit(self, commits: Sequence[Commit[Any]]) -> list[Outcome]:
-        outcomes = {id(commit): Outcome() for commit in commits}
-        self._refuse_growth(commits, outcomes)
-        self._sync_bytes([each for each in commits if outcomes[id(each)].error is None], outcomes)
-        ready = [commit for commit in commits if outcomes[id(commit)].error is None]
-        if ready:
-            hit("P2")
-            outcomes.update(zip(map(id, ready), self._ledger.commit(ready), strict=True))
-            if self._durability == "interval" and self._unsynced_since is None:
-                self._unsynced_since = time.monotonic()
-        for commit in commits:
-            outcome = outcomes[id(commit)]
+        refused: dict[int, Outcome] = {}  # by id() of the commit
+        self._refuse_growth(commits, refused)
+        self._sync_bytes(commits, refused)
+        ready = [each for each in commits if id(each) not in refused] if refused else commits
+        done = iter(self._run(ready) if ready else ())
+        outcomes = [refused.get(id(each)) or next(done) for each in commits]
+        for commit, outcome in zip(commits, outcomes, strict=True):
             if outcome.error is not None and commit.extents and not outcome.keep:
                 self._segments.abandon(commit.extents)
-        return [outcomes[id(commit)] for commit in commits]
+        return outcomes
 
-    def _refuse_growth(self, commits: Sequence[Commit[Any]], outcomes: dict[int, Outcome]) -> None:
+    def _refuse_growth(self, commits: Sequence[Commit[Any]], refused: dict[int, Outcome]) -> None:
         growing = [commit for commit in commits if commit.grows]
         if growing:
             try:
                 self._segments.require_room()
             except StoreError as error:
-                outcomes.update((id(commit), Outcome(error=error)) for commit in growing)
+                refused.update((id(commit), Outcome(error=error)) for commit in growing)
 
-    def _sync_bytes(self, commits: Sequence[Commit[Any]], outcomes: dict[int, Outcome]) -> None:
-        touched = {extent.segment for commit in commits for extent in commit.extents}
-        if not touched or self._durability == "none":
+    def _sync_bytes(self, commits: Sequence[Commit[Any]], refused: dict[int, Outcome]) -> None:
+        if self._durability == "none":
             return
+        placed = [each for each in commits if each.extents and id(each) not in refused]
+        if not placed:
+            return
+        touched = {extent.segment for commit in placed for extent in commit.extents}
         try:
             self._segments.sync(touched)
         except Exception as error:
@@ -188,9 +187,14 @@ class Committer:
             # these is ever acknowledged (https://wiki.postgresql.org/wiki/Fsync_Errors).
             log.exception("segments %s could not be synced", sorted(touched))
             refusal = database.refusal(error) or Unavailable(str(error))
-            for commit in commits:
-                if commit.extents:
-                    outcomes[id(commit)] = Outcome(error=refusal)
+            refused.update((id(commit), Outcome(error=refusal)) for commit in placed)
+
+    def _run(self, ready: Sequence[Commit[Any]]) -> list[Outcome]:
+        hit("P2")
+        outcomes = self._ledger.commit(ready)
+        if self._durability == "interval" and self._unsynced_since is None:
+            self._unsynced_since = time.monotonic()
+        return outcomes
 
     def _sync_late(self) -> None:
         if self._unsynced_since is not None:
@@ -201,11 +205,12 @@ class Committer:
                 log.exception("the database could not be synced")
 
     def _answer(self, waiters: Sequence[_Waiter], outcomes: Sequence[Outcome]) -> None:
-        answers = list(zip(waiters, outcomes, strict=True))
-        on_loop = [(w, o) for w, o in answers if isinstance(w, asyncio.Future)]
-        for waiter, outcome in answers:
-            if isinstance(waiter, Future):
-                _resolve([(waiter, outcome)])
+        on_loop = []
+        for answer in zip(waiters, outcomes, strict=True):
+            if isinstance(answer[0], Future):
+                _resolve([answer])
+            else:
+                on_loop.append(answer)
         if on_loop:
             try:
                 self._loop.call_soon_threadsafe(_resolve, on_loop)
