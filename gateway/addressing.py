@@ -12,10 +12,12 @@ are opaque (``//``, ``.`` and ``..`` are characters like others).
 
 import re
 from functools import lru_cache
-from typing import NamedTuple
 from urllib.parse import quote, unquote_to_bytes
 
+from msgspec import Struct
+
 from gateway.errors import BadRequest, InvalidBucketName, InvalidURI, KeyTooLongError
+from gateway.memo import Memo
 from gateway.request import Headers, Query, RawBody, Request
 
 MAX_KEY_BYTES = 1024
@@ -81,7 +83,7 @@ def uri(request: Request, key: str) -> str:
     return f"{scheme}://{request.headers['host']}/{path}"
 
 
-class Place(NamedTuple):
+class Place(Struct, frozen=True):
     """What a target says, whoever asks and how."""
 
     path: str
@@ -96,10 +98,11 @@ def _place(
     target: str, host: str, base_domains: tuple[str, ...], website_domains: tuple[str, ...]
 ) -> Place:
     path, _, query = target.partition("?")
-    plain = target.isprintable() and " " not in target and "#" not in target
+    standing, fresh = _parted(query)
+    plain = _is_plain(path + fresh) and (standing is None or _plain[standing])
     if not plain and _UNPRINTABLE.search(target):
         raise InvalidURI
-    website, virtual = _site(host, base_domains, website_domains)
+    website, virtual = _site[host, base_domains, website_domains]
     if not path.startswith("/"):
         raise InvalidURI
     if virtual is not None:
@@ -110,18 +113,23 @@ def _place(
         if key and not bucket:
             raise InvalidBucketName(BucketName="")
     is_virtual = virtual is not None
-    return Place(path, _query(query), bucket or None, checked_key(key or ""), is_virtual, website)
+    asked = _query(fresh) if standing is None else _signed(standing, fresh)
+    return Place(path, asked, bucket or None, checked_key(key or ""), is_virtual, website)
 
 
 _kept = lru_cache(maxsize=2048)(_place)
 """What is popular is read again and again, presigned URLs included."""
 
 
-@lru_cache(maxsize=1024)
-def _site(
-    host: str, base_domains: tuple[str, ...], website_domains: tuple[str, ...]
-) -> tuple[bool, str | None]:
-    """Whether it is a website's, and the bucket in it."""
+def _is_plain(text: str) -> bool:
+    """As nearly all targets are. Others are looked at more closely."""
+    return text.isprintable() and " " not in text and "#" not in text
+
+
+@Memo
+def _site(key: tuple[str, tuple[str, ...], tuple[str, ...]]) -> tuple[bool, str | None]:
+    """Whether a host is a website's, and the bucket in it."""
+    host, base_domains, website_domains = key
     website = _is_website(host, base_domains, website_domains)
     return website, _bucket_of(host, website_domains if website else base_domains)
 
@@ -141,13 +149,13 @@ def _host(headers: Headers) -> str:
     https://www.rfc-editor.org/rfc/rfc9112#section-3.2
     """
     hosts = headers.all("host")
-    name = _host_name(hosts[0]) if len(hosts) == 1 else None
+    name = _host_name[hosts[0]] if len(hosts) == 1 else None
     if name is None:
         raise BadRequest("A request must have exactly one valid Host header.")
     return name
 
 
-@lru_cache(maxsize=1024)
+@Memo
 def _host_name(field: str) -> str | None:
     host = _HOST.fullmatch(field)
     return host["name"].lower().removesuffix(".") if host else None
@@ -170,14 +178,27 @@ _NO_QUERY = Query([], [])
 _SIGNATURE = "X-Amz-Signature="
 
 
+def _parted(query: str) -> tuple[str | None, str]:
+    """What the presigned URLs of one second have in common, and the signature at their end.
+
+    ``None`` and all of it when there is no signature, or elsewhere.
+    """
+    standing, _, last = query.rpartition("&")
+    if last.startswith(_SIGNATURE) and len(standing) <= MOST_KEPT:
+        return standing, last
+    return None, query
+
+
+def _signed(standing: str, signature: str) -> Query:
+    unsigned = _standing[standing]
+    name, _, value = signature.partition("=")
+    raw = [*unsigned.raw, (name, value)]
+    return Query(raw, [*unsigned.pairs, (name, _decode(value))], unsigned)
+
+
 def _query(query: str) -> Query:
     if not query:
         return _NO_QUERY
-    before, _, last = query.rpartition("&")
-    if last.startswith(_SIGNATURE) and len(before) <= MOST_KEPT:
-        standing = _standing(before)
-        raw, pair = _pair.__wrapped__(last)
-        return Query([*standing.raw, raw], [*standing.pairs, pair], standing)
     parts = [
         _pair(part) if len(part) <= MOST_KEPT else _pair.__wrapped__(part)
         for part in query.split("&")
@@ -186,10 +207,8 @@ def _query(query: str) -> Query:
     return Query([raw for raw, _ in parts], [pair for _, pair in parts])
 
 
-@lru_cache(maxsize=512)
-def _standing(query: str) -> Query:
-    """What the presigned URLs of one second have in common."""
-    return _query(query)
+_plain = Memo(_is_plain)
+_standing = Memo(_query)
 
 
 @lru_cache(maxsize=2048)

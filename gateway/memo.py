@@ -4,10 +4,10 @@ A look-up that succeeds costs a tenth of what a call of ``functools.lru_cache`` 
 path of every request adds up. What it holds is bounded by forgetting all of it.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable
 from typing import TypeVar
 
-Key = TypeVar("Key", bound=Hashable)
+Key = TypeVar("Key")
 Value = TypeVar("Value")
 
 

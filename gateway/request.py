@@ -5,10 +5,11 @@ ways is the commonest breach of S3 servers).
 """
 
 from collections.abc import AsyncIterator, Mapping
-from functools import lru_cache
 from typing import Protocol
 
 from msgspec import Struct
+
+from gateway.memo import Memo
 
 
 class RawBody(Protocol):
@@ -28,7 +29,7 @@ class Headers:
     def __init__(self, pairs: list[tuple[str, str]]) -> None:
         self.pairs = pairs
         self._first = dict(reversed(pairs))
-        self.names = _names(tuple(self._first))
+        self.names = _names[tuple(self._first)]
         """Each once. The same object for the same fields, so that what follows from the names
         alone can be found out once for all requests of a client."""
 
@@ -53,9 +54,7 @@ class Headers:
         return [value for other, value in self.pairs if other == name]
 
 
-@lru_cache(maxsize=512)
-def _names(names: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(names)
+_names: Memo[tuple[str, ...], frozenset[str]] = Memo(frozenset)
 
 
 class Query:
@@ -73,7 +72,7 @@ class Query:
         """(name, value) still percent-encoded; a parameter without ``=`` has value ``""``."""
         self.pairs = pairs
         self._first = dict(reversed(pairs))
-        self.names = _names(tuple(self._first))
+        self.names = _names[tuple(self._first)]
         """Each once; the same object for the same parameters, as in ``Headers``."""
         self.canonical: str | None = None
         """Once it has been asked for: see ``gateway.auth.canonical``."""

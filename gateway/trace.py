@@ -5,13 +5,13 @@ import logging
 import os
 import secrets
 from collections.abc import Callable
-from functools import lru_cache
 from itertools import count
 from time import perf_counter
 
 from msgspec import Struct, field
 
 from gateway import logs
+from gateway.memo import Memo
 
 log = logging.getLogger("s3gw.gateway")
 
@@ -34,7 +34,8 @@ os.register_at_fork(after_in_child=_ids.renew)
 def new_id() -> str:
     """16 upper-case hex digits, each time others; a tenth of the price of random ones."""
     # Fibonacci hashing: neighbours look nothing alike, and none comes twice in 2^32.
-    return f"{_ids.prefix}{next(_ids.numbers) * 0x9E3779B1 & 0xFFFFFFFF:08X}"
+    number = next(_ids.numbers) * 0x9E3779B1 & 0xFFFFFFFF
+    return _ids.prefix + number.to_bytes(4, "big").hex().upper()
 
 
 class Trace(Struct):
@@ -73,8 +74,8 @@ def write(trace: Trace, format: str) -> None:
         ms = (perf_counter() - trace.started) * 1000
         logs.line(
             log,
-            f"request_id={trace.request_id} op={trace.operation} caller={_logfmt(trace.caller)}"
-            f" peer={_logfmt(trace.peer)} bucket={_logfmt(trace.bucket)} status={trace.status}"
+            f"request_id={trace.request_id} op={trace.operation} caller={_logfmt[trace.caller]}"
+            f" peer={_logfmt[trace.peer]} bucket={_logfmt[trace.bucket]} status={trace.status}"
             f" code={trace.code or '-'} bytes_in={trace.bytes_in} bytes_out={trace.bytes_out}"
             f" ms={ms:.2f}",
         )
@@ -94,7 +95,7 @@ def write(trace: Trace, format: str) -> None:
     logs.line(log, json.dumps(fields, ensure_ascii=True))
 
 
-@lru_cache(maxsize=1024)
+@Memo
 def _logfmt(value: str) -> str:
     """Quote what could be taken for another field or another line."""
     if not value:

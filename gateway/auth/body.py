@@ -7,7 +7,7 @@ Framing, length and chunk signatures are checked as the bytes flow; digests at t
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
-from functools import cached_property, lru_cache
+from functools import cached_property
 from hmac import compare_digest
 
 from msgspec.structs import replace
@@ -27,6 +27,7 @@ from gateway.errors import (
     MissingContentLength,
     XAmzContentSHA256Mismatch,
 )
+from gateway.memo import Memo
 from gateway.request import Headers, RawBody, Request
 from store import digests
 from store.digests import Hasher
@@ -46,12 +47,17 @@ class GuardedBody:
     ``SignatureDoesNotMatch``.
     """
 
+    _frames: AwsChunked | None = None
+    _also: frozenset[str] = frozenset()
+    _most: int | None = None
+    _received = 0
+    _framed = memoryview(b"")
+
     def __init__(self, raw: RawBody, declared: Declared, signer: ChunkSigner | None = None) -> None:
         self._raw = raw
         self._declared = declared
         self.size = declared.size
         """Declared length in bytes without framing, or ``None``."""
-        self._frames: AwsChunked | None = None
         if declared.chunked:
             self._frames = AwsChunked(
                 size=declared.size,
@@ -59,10 +65,6 @@ class GuardedBody:
                 declared=frozenset({declared.trailer} if declared.trailer else ()),
                 trailer_signed=declared.token == payload.SIGNED_CHUNKS_TRAILER,
             )
-        self._also: frozenset[str] = frozenset()
-        self._most: int | None = None
-        self._received = 0
-        self._framed = memoryview(b"")
 
     # What only a body that comes in pieces needs: most are small, or not there.
 
@@ -98,7 +100,7 @@ class GuardedBody:
     def digests(self) -> frozenset[str]:
         """Names of ``store.digests`` that ``verify`` wants, beside md5, and those of ``also``."""
         said = self._declared
-        return _digests(self._also, said.sha256 is not None, said.checksum_algorithm)
+        return _digests[self._also, said.sha256 is not None, said.checksum_algorithm]
 
     def also(self, name: str) -> None:
         """Ask for one more digest, by S3 or store name: it will be in what the reader computes."""
@@ -271,8 +273,9 @@ class GuardedBody:
         return whole
 
 
-@lru_cache(maxsize=64)
-def _digests(also: frozenset[str], sha256: bool, algorithm: str | None) -> frozenset[str]:
+@Memo
+def _digests(key: tuple[frozenset[str], bool, str | None]) -> frozenset[str]:
+    also, sha256, algorithm = key
     names = {"sha256"} if sha256 else set()
     if algorithm is not None:
         names.add(checksums.digest_name(algorithm))

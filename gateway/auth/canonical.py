@@ -12,6 +12,8 @@ from operator import itemgetter
 from typing import Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
+from gateway.memo import Memo
+
 ALGORITHM = "AWS4-HMAC-SHA256"
 EMPTY_SHA256 = hashlib.sha256(b"").hexdigest()
 
@@ -75,7 +77,7 @@ def join_headers(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     return joined
 
 
-@lru_cache(maxsize=1024)
+@Memo
 def _lines_of(names: tuple[str, ...]) -> tuple[Callable[[Mapping[str, str]], Any], str]:
     # "host" once more: of a single name itemgetter would make no tuple.
     lines = "".join([f"{name.replace('%', '%%')}:%s\n" for name in names])
@@ -88,7 +90,7 @@ def plain_lines(first: Mapping[str, str], signed_headers: tuple[str, ...]) -> st
 
     ``first``: the header fields by lower-case name, none of which came twice.
     """
-    values, form = _lines_of(signed_headers)
+    values, form = _lines_of[signed_headers]
     try:
         lines = form % values(first)[1:]
     except KeyError:

@@ -6,7 +6,6 @@ made with in its query (aws-sdk-js: ``x-amz-checksum-crc32=AAAAAA==``), which AW
 
 import base64
 import binascii
-from functools import lru_cache
 
 from msgspec import Struct
 
@@ -14,6 +13,7 @@ from gateway import checksums
 from gateway.auth import payload
 from gateway.compat import AWS, Compat
 from gateway.errors import BadDigest, InvalidArgument, InvalidDigest, InvalidRequest
+from gateway.memo import Memo
 from gateway.request import Headers
 
 _OF_A_BODY = frozenset(
@@ -81,7 +81,7 @@ def read(
         token = payload.check(headers.get("x-amz-content-sha256") or payload.UNSIGNED)
         if token in payload.SIGNED:
             raise InvalidRequest("Signed chunks need an AWS4-HMAC-SHA256 signature")
-    if token not in payload.CHUNKED and _says_no_more(headers.names):
+    if token not in payload.CHUNKED and _says_no_more[headers.names]:
         return Declared(size=_length(headers, "content-length"), token=token)
     chunked = token in payload.CHUNKED or (token == payload.UNSIGNED and _announces_chunks(headers))
     algorithm, value = _checksum(headers, differences) if checksums_of_body else (None, None)
@@ -106,7 +106,7 @@ def read(
     )
 
 
-@lru_cache(maxsize=512)
+@Memo
 def _says_no_more(names: frozenset[str]) -> bool:
     """Than the payload hash and the length."""
     return names.isdisjoint(_OF_SOME_BODIES) and not any(map(_is_checksum, names))
@@ -152,7 +152,7 @@ def _md5(headers: Headers) -> bytes | None:
 
 def _checksum(headers: Headers, differences: Compat) -> tuple[str | None, bytes | None]:
     """The one checksum among the headers, by S3 name and raw value."""
-    if _says_no_more(headers.names):
+    if _says_no_more[headers.names]:
         return None, None
     given = [(name, value) for name, value in headers.pairs if _is_checksum(name)]
     if not given:

@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-auth-using-authorization-h
 
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from functools import lru_cache
 
 from gateway.auth import payload
 from gateway.auth.canonical import ALGORITHM
@@ -27,6 +26,7 @@ from gateway.errors import (
     RequestTimeTooSkewed,
     S3Error,
 )
+from gateway.memo import Memo
 from gateway.request import Headers
 
 UNSUPPORTED_MECHANISM = (
@@ -108,10 +108,10 @@ def _parse(parameters: str) -> tuple[Scope, tuple[str, ...], str]:
             "the authorization header requires three components: Credential, SignedHeaders,"
             " and Signature."
         )
-    return *_standing(standing), signature
+    return *_standing[standing], signature
 
 
-@lru_cache(maxsize=1024)
+@Memo
 def _standing(text: str) -> tuple[Scope, tuple[str, ...]]:
     fields = _fields(text)
     if set(fields) != {"Credential", "SignedHeaders"}:

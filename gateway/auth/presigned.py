@@ -5,7 +5,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
 
 import re
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
 from msgspec import Struct
 
@@ -174,7 +173,7 @@ def _payload(query: Query, headers: Headers) -> str:
 
     Either way the value is part of the canonical request, so nobody can change it afterwards.
     """
-    if not _says_payload(query.names) and "x-amz-content-sha256" not in headers:
+    if not _says_payload[query.names] and "x-amz-content-sha256" not in headers:
         return payload.UNSIGNED
     said = {value for name, value in query.pairs if name.lower() == "x-amz-content-sha256"}
     said |= set(headers.all("x-amz-content-sha256"))
@@ -183,6 +182,6 @@ def _payload(query: Query, headers: Headers) -> str:
     return payload.check(said.pop())
 
 
-@lru_cache(maxsize=512)
+@Memo
 def _says_payload(names: frozenset[str]) -> bool:
     return any(name.lower() == "x-amz-content-sha256" for name in names)

@@ -6,7 +6,6 @@ Order: mechanism, claim (form, clock, region), signature, key, then the headers 
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from hmac import compare_digest
 from typing import Protocol
 
@@ -27,6 +26,7 @@ from gateway.errors import (
     S3Error,
     SignatureDoesNotMatch,
 )
+from gateway.memo import Memo
 from gateway.request import Query, Request
 from keys.access_key import AccessKey
 
@@ -111,7 +111,7 @@ def mechanisms(request: Request) -> list[str]:
     if not request.query.pairs and "x-amz-security-token" not in request.headers:
         return ["header"] * len(request.headers.all("authorization"))
     names = request.query.names
-    lower = _lower(names)
+    lower = _lower[names]
     if "x-amz-security-token" in lower or "x-amz-security-token" in request.headers:
         raise InvalidToken
     found = ["header"] * len(request.headers.all("authorization"))
@@ -122,7 +122,7 @@ def mechanisms(request: Request) -> list[str]:
     return found
 
 
-@lru_cache(maxsize=512)
+@Memo
 def _lower(names: frozenset[str]) -> frozenset[str]:
     return frozenset(name.lower() for name in names)
 
@@ -189,7 +189,7 @@ def _canonical_requests(request: Request, claim: Claim) -> Iterator[bytes]:
 
 def _check_all_signed(names: frozenset[str], signed: tuple[str, ...]) -> None:
     """An ``x-amz-*`` header outside the signature was added by somebody else on the way."""
-    unsigned = _unsigned(names, signed)
+    unsigned = _unsigned[names, signed]
     if unsigned:
         raise AccessDenied(
             "There were headers present in the request which were not signed",
@@ -197,8 +197,9 @@ def _check_all_signed(names: frozenset[str], signed: tuple[str, ...]) -> None:
         )
 
 
-@lru_cache(maxsize=512)
-def _unsigned(names: frozenset[str], signed: tuple[str, ...]) -> list[str]:
+@Memo
+def _unsigned(key: tuple[frozenset[str], tuple[str, ...]]) -> list[str]:
+    names, signed = key
     bound = {name for name in names if name.startswith("x-amz-")} - {BOUND_BY_PAYLOAD}
     return sorted(bound.difference(signed))
 

@@ -4,10 +4,10 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, TypeVar
 
 from gateway.errors import InvalidArgument, InvalidRequest
+from gateway.memo import Memo
 from gateway.request import Headers, Request
 from gateway.wire.shape import (
     Header,
@@ -20,7 +20,6 @@ from gateway.wire.shape import (
     Xml,
     is_shape,
     marked,
-    per_shape,
 )
 from gateway.wire.text import http_form, iso_form
 from gateway.wire.xml_reading import read_document
@@ -63,7 +62,7 @@ class _Plan:
 
     labels: list[tuple[str, str]]
     queries: dict[str, tuple[str, Read]]
-    fields: Callable[[frozenset[str]], _Fields]
+    fields: Memo[frozenset[str], _Fields]
     """``_Fields.among``, which is the same for all requests of a client."""
     payload: Member | None
     document: bool
@@ -74,7 +73,7 @@ class _Plan:
 
 def reads_document(shape: type[Shape]) -> bool:
     """Whether ``parse`` wants the whole body, as the XML document it then is."""
-    plan = _plan(shape)
+    plan = _plan[shape]
     return plan.document or (plan.payload is not None and is_shape(plan.payload.type))
 
 
@@ -89,12 +88,12 @@ def parse(
     Raises ``InvalidArgument`` (with ArgumentName and ArgumentValue), ``InvalidRequest`` (a
     required parameter is missing), the ``malformed`` error of the document's shape.
     """
-    plan = _plan(shape)
+    plan = _plan[shape]
     values: dict[str, Any] = {member: getattr(request, part) for part, member in plan.labels}
     query, headers = request.query, request.headers
     if plan.queries and query.pairs:
         _collect(values, plan.queries, query.pairs)
-    fields = plan.fields(headers.names)
+    fields = plan.fields[headers.names]
     for name, member, read in fields.single:
         values[member] = read(headers[name])
     for name, member, read in fields.lists:
@@ -143,7 +142,7 @@ def _body(member: Member, document: bytes, stream: object) -> object:
     return member.type(**read_document(member.type, document))
 
 
-@per_shape
+@Memo
 def _plan(shape: type[Shape]) -> _Plan:
     labels, queries = marked(shape, Label), marked(shape, Query)
     headers = marked(shape, Header)
@@ -157,7 +156,7 @@ def _plan(shape: type[Shape]) -> _Plan:
     return _Plan(
         labels=[(mark.name.lower(), member.name) for mark, member in labels],
         queries={mark.name: _reader(mark, member) for mark, member in queries},
-        fields=lru_cache(maxsize=64)(fields.among),
+        fields=Memo(fields.among, most=64),
         payload=next((member for _, member in marked(shape, Payload)), None),
         document=bool(marked(shape, Xml)),
         required={member.name: name for name, member in named if member.required},

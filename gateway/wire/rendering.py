@@ -19,7 +19,6 @@ from gateway.wire.shape import (
     Status,
     Xml,
     marked,
-    per_shape,
 )
 from gateway.wire.text import http_form, iso_form
 from gateway.wire.xml_reading import root_name
@@ -54,7 +53,7 @@ def render(output: Shape, *, status: int) -> Response:
     Members that are ``None`` are not sent. Raises ``ValueError`` when a header value holds what
     no header may (line breaks, NUL) or can (beyond latin-1); inputs refuse such values earlier.
     """
-    plan = _plan(type(output))
+    plan = _plan[type(output)]
     headers = [
         (name, write(value) if write else value)
         for name, member, write in plan.headers[tuple(vars(output))]
@@ -97,7 +96,7 @@ def metadata_text(value: str) -> str:
     return f"=?UTF-8?B?{encoded}?="
 
 
-@per_shape
+@Memo
 def _plan(shape: type[Shape]) -> _Plan:
     has_document = shape.root is not None or bool(marked(shape, Xml))
     return _Plan(
