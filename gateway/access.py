@@ -67,6 +67,7 @@ GIVES: dict[str, frozenset[Needs]] = {
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#permissions
 """
 _NOTHING: frozenset[Needs] = frozenset()
+_SIGNED = Needs.SIGNED  # to read a member off its class takes Python 3.11 50 ns
 
 
 def _opened(canned: str, *groups: Group) -> frozenset[Needs]:
@@ -154,7 +155,7 @@ def _may(
 ) -> bool:
     """By ACL and ownership alone."""
     key_id = caller.id
-    if needs is Needs.SIGNED:
+    if needs is _SIGNED:
         return key_id != ""
     if bucket is None:
         return False

@@ -192,8 +192,7 @@ def _parted(query: str) -> tuple[str | None, str]:
 def _signed(standing: str, signature: str) -> Query:
     unsigned = _standing[standing]
     name, _, value = signature.partition("=")
-    raw = [*unsigned.raw, (name, value)]
-    return Query(raw, [*unsigned.pairs, (name, _decode(value))], unsigned)
+    return unsigned.signed((name, value), (name, _decode(value)))
 
 
 def _query(query: str) -> Query:

@@ -57,17 +57,18 @@ class Headers:
 _names: Memo[tuple[str, ...], frozenset[str]] = Memo(frozenset)
 
 
+@Memo
+def _more_names(key: tuple[frozenset[str], str]) -> frozenset[str]:
+    names, one_more = key
+    return names | {one_more}
+
+
 class Query:
     """Query parameters in order, raw as sent and percent-decoded (``+`` is a plus, as in S3)."""
 
     __slots__ = ("_first", "canonical", "names", "pairs", "raw", "unsigned")
 
-    def __init__(
-        self,
-        raw: list[tuple[str, str]],
-        pairs: list[tuple[str, str]],
-        unsigned: "Query | None" = None,
-    ) -> None:
+    def __init__(self, raw: list[tuple[str, str]], pairs: list[tuple[str, str]]) -> None:
         self.raw = raw
         """(name, value) still percent-encoded; a parameter without ``=`` has value ``""``."""
         self.pairs = pairs
@@ -76,9 +77,20 @@ class Query:
         """Each once; the same object for the same parameters, as in ``Headers``."""
         self.canonical: str | None = None
         """Once it has been asked for: see ``gateway.auth.canonical``."""
-        self.unsigned = unsigned
+        self.unsigned: Query | None = None
         """The same without the ``X-Amz-Signature`` at its end, one object for many requests;
         ``None``: there is none, or elsewhere."""
+
+    def signed(self, raw: tuple[str, str], pair: tuple[str, str]) -> "Query":
+        """The same with a signature at its end."""
+        query = Query.__new__(Query)
+        query.raw = [*self.raw, raw]
+        query.pairs = [*self.pairs, pair]
+        query._first = {pair[0]: pair[1]} | self._first
+        query.names = _more_names[self.names, pair[0]]
+        query.canonical = None
+        query.unsigned = self
+        return query
 
     def get(self, name: str) -> str | None:
         return self._first.get(name)

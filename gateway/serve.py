@@ -64,6 +64,7 @@ LARGE_DOCUMENTS = frozenset(
     {"CompleteMultipartUpload", "DeleteObjects", "PutBucketReplication"}
 ) | {"PutBucketLifecycleConfiguration"}
 _READS = frozenset({"GET", "HEAD"})
+_GET, _SIGNED = access.Needs.GET, access.Needs.SIGNED
 _ALWAYS = [("server", "s3gw"), ("x-content-type-options", "nosniff")]
 
 
@@ -261,7 +262,7 @@ async def _made(
         request_id=trace.request_id,
         request=request,
         # Of what is read, the object that was judged; nobody else may read another in its place.
-        found=entry if request.method in _READS or operation.needs is access.Needs.GET else None,
+        found=entry if request.method in _READS or operation.needs is _GET else None,
     )
     if bucket is not None and bucket_cors.CONFIG in bucket.config and not extra:
         extra.append(cors.VARY)  # a shared cache must not give this to a browser
@@ -348,7 +349,7 @@ def _allow(
     gateway: Gateway, operation: Operation, request: Request, verified: Verified, now: datetime
 ) -> tuple[Bucket | None, Entry | None]:
     """The bucket of the request and the object to be judged, if the caller may do this to it."""
-    if operation.needs is access.Needs.SIGNED:
+    if operation.needs is _SIGNED:
         open_to_all = operation.name == "ListBuckets"
         if not (open_to_all and gateway.config.differences.anonymous_has_no_buckets):
             access.check(verified.caller, operation.needs, None, gateway.config)

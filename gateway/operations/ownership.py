@@ -126,6 +126,8 @@ def may_give(call: Call, acl: Acl, *, written: bool = False) -> None:
 
 def owner_of(bucket: Bucket, writer: str, acl: Acl | None) -> str:
     """Access key id of the owner of an object that ``writer`` puts with this ACL."""
+    if CONFIG not in bucket.config:
+        return writer
     match ownership(bucket.config):
         case Ownership.BUCKET_OWNER_ENFORCED:
             return bucket.owner

@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from typing import Any
 
 from gateway.memo import Memo
@@ -29,8 +28,8 @@ XML_TYPE = ("content-type", "application/xml")
 _UNSENDABLE = re.compile("[\x00-\x08\x0a-\x1f\x7f\u0100-\U0010ffff]")
 
 
-_Field = tuple[str, str, Callable[[Any], str] | None]
-"""Name of a header field, its member, its value as text (``None``: it is text)."""
+_Field = tuple[str, str, Callable[[Any], str] | None, Any]
+"""Name of a header field, its member, its value as text (``None``: it is text), its default."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +53,16 @@ def render(output: Shape, *, status: int) -> Response:
     no header may (line breaks, NUL) or can (beyond latin-1); inputs refuse such values earlier.
     """
     plan = _plan[type(output)]
+    given = vars(output)
     headers = [
         (name, write(value) if write else value)
-        for name, member, write in plan.headers[tuple(vars(output))]
-        if (value := getattr(output, member)) is not None
+        for name, member, write, default in plan.headers[tuple(given)]
+        if (value := given.get(member, default)) is not None
     ]
     for member, prefix in plan.prefixes:
         for name, text in getattr(output, member).items():
-            headers.append((prefix + name, metadata_text(text)))
-    sendable("".join(chain.from_iterable(headers)))
+            headers.append((prefix + sendable(name), metadata_text(text)))
+    sendable("".join([text for _, text in headers]))
     body: Any = b""
     if plan.root is not None:
         headers.append(XML_TYPE)
@@ -110,12 +110,13 @@ def _plan(shape: type[Shape]) -> _Plan:
 
 def _headers(shape: type[Shape], given: tuple[str, ...]) -> list[_Field]:
     unknown = set(given).difference([member.name for member in shape.wire_members])
-    if unknown:
-        raise TypeError(f"{shape.__name__} has no {unknown}")
+    missing = {m.name for m in shape.wire_members if m.required}.difference(given)
+    if unknown or missing:
+        raise TypeError(f"{shape.__name__} has no {unknown}, and needs {missing}")
     return [
-        (mark.name, member.name, _write(mark, member))
+        (mark.name, member.name, _write(mark, member), default)
         for mark, member in marked(shape, Header)
-        if member.required or member.name in given or getattr(shape, member.name) is not None
+        if (default := getattr(shape, member.name, None)) is not None or member.name in given
     ]
 
 

@@ -99,3 +99,8 @@ def test_a_payload_shape_is_a_document_beside_headers():
 def test_a_member_that_does_not_exist_is_not_just_left_out():
     with pytest.raises(TypeError, match="colour"):
         wire.render(Answered(**{"colour": "red"}), status=200)
+
+
+def test_neither_is_one_that_must_be_there():
+    with pytest.raises(TypeError, match="metadata"):
+        wire.render(Answer(), status=200)
