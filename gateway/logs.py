@@ -11,6 +11,8 @@ import re
 import time
 from functools import lru_cache
 
+from gateway.memo import Memo
+
 _FIELDS = re.compile(r"[a-z_]+=")
 
 
@@ -30,8 +32,7 @@ def line(log: logging.Logger, text: str) -> None:
     if not isinstance(handler, Lines):
         log.info(text)
         return
-    now = time.time()
-    stamp = f"{_second(int(now))}.{int(now % 1 * 1000):03d}Z"
+    stamp = _stamp[int(time.time() * 1000)]
     if isinstance(handler.formatter, Json):
         text = f'{{"time": "{stamp}", "level": "info", "logger": "{log.name}", {text[1:]}'
     else:
@@ -48,7 +49,7 @@ class Lines(logging.StreamHandler):  # type: ignore[type-arg]
 
     def add(self, text: str) -> None:
         """Write it soon, and before any record that comes later."""
-        self._waiting.append(f"{text}\n")
+        self._waiting.append(text)
         if len(self._waiting) == 1:
             try:
                 asyncio.get_running_loop().call_soon(self.flush)
@@ -71,7 +72,7 @@ class Lines(logging.StreamHandler):  # type: ignore[type-arg]
     def _write(self) -> None:
         waiting, self._waiting = self._waiting, []
         if waiting:
-            self.stream.write("".join(waiting))
+            self.stream.write("\n".join([*waiting, ""]))
 
 
 class Logfmt(logging.Formatter):
@@ -101,9 +102,15 @@ class Json(logging.Formatter):
         return text if "msg" in fields else f"{text[:-1]}, {message[1:]}"
 
 
+@Memo
+def _stamp(milliseconds: int) -> str:
+    """Many requests end in the same turn of the loop."""
+    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}Z"
+
+
 def _time(record: logging.LogRecord) -> str:
     """RFC 3339 in UTC, with milliseconds."""
-    return f"{_second(int(record.created))}.{int(record.msecs):03d}Z"
+    return _stamp[int(record.created) * 1000 + int(record.msecs)]
 
 
 @lru_cache(maxsize=8)

@@ -7,6 +7,7 @@ Order: mechanism, claim (form, clock, region), signature, key, then the headers 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from hmac import compare_digest
+from itertools import chain
 from typing import Protocol
 
 from msgspec import Struct
@@ -27,7 +28,7 @@ from gateway.errors import (
     SignatureDoesNotMatch,
 )
 from gateway.memo import Memo
-from gateway.request import Query, Request
+from gateway.request import Request
 from keys.access_key import AccessKey
 
 SIGV4_PARAMETERS = frozenset(
@@ -144,7 +145,9 @@ def _sigv4(request: Request, claim: Claim, keys: Keys) -> tuple[AccessKey, Chunk
     key = canonical.signing_key(access_key.key, access_key.secret, scope.day, region)
     scope_text = scope.text
     refusal: S3Error | None = None
-    for text in _canonical_requests(request, claim):
+    came = _as_it_came(request, claim)
+    # Not one generator: to leave that after its first text raises an exception in it.
+    for text in chain(came, _respelled(request, claim, len(came))):
         message = canonical.string_to_sign(claim.timestamp, scope_text, text)
         expected = key.sign(message)
         same = _same(expected, claim.signature)
@@ -160,23 +163,20 @@ def _sigv4(request: Request, claim: Claim, keys: Keys) -> tuple[AccessKey, Chunk
     raise unknown if access_key is NOBODY else refusal
 
 
-def _canonical_query(query: Query) -> str:
-    """Made once: the signature is no part of it, and what is before that comes again."""
-    unsigned = query.unsigned or query
-    if unsigned.canonical is None:
-        unsigned.canonical = canonical.canonical_query(unsigned.raw)
-    return unsigned.canonical
-
-
-def _canonical_requests(request: Request, claim: Claim) -> Iterator[bytes]:
-    """As it came; then with the Host spelled as the client may have signed it, if that differs."""
-    uri = canonical.canonical_uri(request.path)
-    query = _canonical_query(request.query) if request.query.raw else ""
+def _as_it_came(request: Request, claim: Claim) -> list[bytes]:
+    """The canonical request; none when header fields are not canonical as they came."""
     lines = canonical.plain_lines(request.headers.unique, claim.signed_headers)
-    if lines is not None:
-        yield f"{request.method}\n{uri}\n{query}\n{lines}\n{claim.payload}".encode("latin-1")
+    if lines is None:
+        return []
+    uri, query = _canonical_target(request)
+    return [f"{request.method}\n{uri}\n{query}\n{lines}\n{claim.payload}".encode("latin-1")]
+
+
+def _respelled(request: Request, claim: Claim, tried: int) -> Iterator[bytes]:
+    """With the Host spelled as the client may have signed it, but for those that were tried."""
+    uri, query = _canonical_target(request)
     headers = canonical.join_headers(request.headers.pairs)
-    for host in canonical.host_spellings(headers["host"])[lines is not None :]:
+    for host in canonical.host_spellings(headers["host"])[tried:]:
         yield canonical.canonical_request(
             request.method,
             uri,
@@ -185,6 +185,14 @@ def _canonical_requests(request: Request, claim: Claim) -> Iterator[bytes]:
             claim.signed_headers,
             claim.payload,
         )
+
+
+def _canonical_target(request: Request) -> tuple[str, str]:
+    """Path and query. That of the query is made once, for all that differ in the signature."""
+    query = request.query.unsigned or request.query
+    if query.canonical is None:
+        query.canonical = canonical.canonical_query(query.raw)
+    return canonical.canonical_uri(request.path), query.canonical
 
 
 def _check_all_signed(names: frozenset[str], signed: tuple[str, ...]) -> None:

@@ -166,7 +166,7 @@ def attributes(said: Content, acl: Acl | None, config: Config) -> Attributes:
         headers=_content_headers(said) | placement(said),
         metadata=user_metadata(said.metadata, config.content_hash_metadata),
         acl=acl.canned if acl else None,
-        tags=tags.in_header(said.tagging, config.differences),
+        tags=tags.in_header(said.tagging, config.differences) if said.tagging else {},
         grants=acl.grants if acl else None,
     )
 
