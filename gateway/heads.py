@@ -15,8 +15,9 @@ from aiohttp.streams import EMPTY_PAYLOAD
 from gateway.head import Head
 from gateway.response import Response
 
-MOST_IN = 64 * 1024
-"""Longest body taken in; it is all there before the request is looked at."""
+MOST_IN = 256 * 1024
+"""Longest body taken in; it is all there before the request is looked at. As much as aiohttp holds
+of any body (``app.READ_BYTES``)."""
 HOT = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 

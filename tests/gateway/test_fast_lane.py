@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gateway import app, fast_lane
+from gateway.heads import MOST_IN
 
 HOST = "localhost:9000"
 KIB = 1024
@@ -177,7 +178,7 @@ FIELDS = (
     ("x-amz-security-token", "t"),
     ("x-amz-copy-source", "lanes/r/small"),
 )
-BODIES = (b"", b"x", b"0" * 4096, bytes(17 * KIB), bytes(64 * KIB), bytes(64 * KIB + 1))
+BODIES = (b"", b"x", b"0" * 4096, *(bytes(n) for n in (17 * KIB, 64 * KIB, MOST_IN, MOST_IN + 1)))
 
 
 @given(
@@ -234,7 +235,7 @@ def test_both_lanes_answer_the_same_bytes(
         ("HEAD", "/lanes/r/large", b"", 200),
         ("GET", "/lanes?list-type=2", b"", 200),
         ("PUT", "/lanes/w/hot", b"z" * 4096, 200),
-        ("PUT", "/lanes/w/hot", b"z" * 64 * KIB, 200),
+        ("PUT", "/lanes/w/hot", b"z" * MOST_IN, 200),
         ("PUT", "/lanes/w/hot", b"", 200),
         ("DELETE", "/lanes/w/hot", b"", 204),
     ],
@@ -257,7 +258,8 @@ def test_the_fast_lane_takes_what_is_hot(gateway, lanes, taken, method, path, bo
         b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\nx",
         b"GET /healthz HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n\r\n",
         b"PUT /lanes-open/w HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        b"PUT /lanes-open/w HTTP/1.1\r\nHost: x\r\nContent-Length: 65537\r\n\r\n" + bytes(65537),
+        b"PUT /lanes-open/w HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (MOST_IN + 1)
+        + bytes(MOST_IN + 1),
         b"PUT /lanes-open/w HTTP/1.1\r\nHost: x\r\nx-amz-copy-source: lanes-open/r/small\r\n\r\n",
         b"OPTIONS /lanes-open/w HTTP/1.1\r\nHost: x\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET /healthz HTTP/1.1\r\nHost: x\r\n\r\n",

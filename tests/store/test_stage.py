@@ -57,6 +57,13 @@ class Body:
             raise Broken
 
 
+class Whole(Body):
+    """It is there as a whole, if that is not too much."""
+
+    def whole(self, most):
+        return self.data if len(self.data) <= most else None
+
+
 def noise(seed: object, size: int) -> bytes:
     return hashlib.shake_128(repr(seed).encode()).digest(size)
 
@@ -134,11 +141,12 @@ SIZES = [
 ]
 
 
+@pytest.mark.parametrize("kind", [Body, Whole])
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.name)
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_body_is_hashed_and_kept_whole(take, read, profile, size):
+async def test_a_body_is_hashed_and_kept_whole(take, read, profile, size, kind):
     data = noise(size, size)
-    body = Body(data, wanted=digests.NAMES)
+    body = kind(data, wanted=digests.NAMES)
     staged = await take(body, profile)
     leaves, cid = expected(profile, data)
     assert (staged.size, staged.profile) == (size, profile.name)
@@ -256,6 +264,13 @@ async def test_what_a_body_claims_to_hold_is_not_believed(take, read, segments, 
 # --- nothing is left ------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("size", [10, 50 * KIB, 200 * KIB])
+async def test_a_refused_body_that_was_there_leaves_nothing(take, segments, size):
+    with pytest.raises(Broken):
+        await take(Whole(noise(0, size), refuse=True))
+    assert allocated(segments) == 0
+
+
 @pytest.mark.parametrize("size", [10, 50 * KIB, MIB, 9 * MIB])
 @pytest.mark.parametrize("kind", ["breaks", "is refused"])
 async def test_a_failing_body_leaves_nothing(take, segments, size, kind):
@@ -299,7 +314,8 @@ async def test_a_cancelled_body_leaves_nothing(take, segments):
     assert segments.reserve_at_once(1).offset == 0
 
 
-async def test_cancelling_waits_for_the_thread_that_writes(segments, monkeypatch):
+@pytest.mark.parametrize("body", [Body(noise(0, MIB)), Whole(noise(0, 200 * KIB))])
+async def test_cancelling_waits_for_the_thread_that_writes(segments, monkeypatch, body):
     loop = asyncio.get_running_loop()
     writing, go_on, written = asyncio.Event(), threading.Event(), []
     real = segments.write
@@ -312,7 +328,6 @@ async def test_cancelling_waits_for_the_thread_that_writes(segments, monkeypatch
 
     monkeypatch.setattr(segments, "write", write)
     with ThreadPoolExecutor(2) as pool:
-        body = Body(noise(0, MIB))
         task = asyncio.create_task(stage(body, DEFAULT, segments, SETTINGS, pool))
         await writing.wait()
         for _ in range(3):  # impatient
@@ -324,13 +339,14 @@ async def test_cancelling_waits_for_the_thread_that_writes(segments, monkeypatch
         go_on.set()
         with pytest.raises(asyncio.CancelledError):
             await task
-    assert written == [MIB]
+    assert written == [len(body.data)]
     assert allocated(segments) == 0
 
 
 @pytest.mark.parametrize(("code", "refusal"), [(errno.ENOSPC, NoSpace), (errno.EIO, Unavailable)])
+@pytest.mark.parametrize(("body", "works"), [(Body(bytes(30 * MIB)), 4), (Whole(bytes(99_999)), 0)])
 async def test_a_failing_disk_ends_the_body_and_leaves_nothing(
-    take, segments, monkeypatch, code, refusal
+    take, segments, monkeypatch, code, refusal, body, works
 ):
     real, calls = os.pwrite, itertools.count()
 
@@ -338,22 +354,23 @@ async def test_a_failing_disk_ends_the_body_and_leaves_nothing(
 
     def pwrite(file, data, offset):
         ours = os.readlink(f"/proc/self/fd/{file}").startswith(directory)  # others write, too
-        if ours and next(calls) == 4:
+        if ours and next(calls) == works:
             raise OSError(code, os.strerror(code))
         return real(file, data, offset)
 
     monkeypatch.setattr(os, "pwrite", pwrite)
     with pytest.raises(refusal):
-        await take(Body(noise(0, 30 * MIB)))
+        await take(body)
     assert next(calls) < 12, "it went on writing"
     assert allocated(segments) == 0
 
 
-async def test_a_pool_that_is_shut_down_is_an_error_and_no_hang(segments):
+@pytest.mark.parametrize("body", [Body(bytes(5 * MIB)), Whole(bytes(50 * KIB))])
+async def test_a_pool_that_is_shut_down_is_an_error_and_no_hang(segments, body):
     pool = ThreadPoolExecutor(1)
     pool.shutdown()
     with pytest.raises(RuntimeError):
-        await stage(Body(noise(0, 5 * MIB)), DEFAULT, segments, SETTINGS, pool)
+        await stage(body, DEFAULT, segments, SETTINGS, pool)
 
 
 # --- memory ---------------------------------------------------------------------------------------
