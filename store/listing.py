@@ -174,8 +174,8 @@ class _Scan(NamedTuple):
         statement = f"{scan} {compare} ? AND key < ? ORDER BY key LIMIT ?"
         return every(self.db, statement, (self.bucket, start, end, count))
 
-    def heads(self, start: bytes, count: int, delimiter: bytes) -> list[Row]:
-        """The first ``count`` from ``start`` on, just the first one below each common prefix.
+    def heads(self, start: bytes, count: int, delimiter: bytes) -> list[bytes]:
+        """The first ``count`` keys from ``start`` on, just the first one below each common prefix.
 
         ``delimiter`` is not all 0xff.
         """
@@ -188,8 +188,7 @@ class _Scan(NamedTuple):
             "above": above(delimiter),
             "most": count,
         }
-        found: list[Row] = self.db.execute(_HEADS.format(self.columns), bindings).fetchall()
-        return found
+        return [key for (key,) in every(self.db, _HEADS, bindings)]
 
 
 def _found(scan: _Scan, delimiter: bytes, after: bytes, limit: int) -> _Found:
@@ -227,21 +226,22 @@ def _rolled_up(
     count = _FIRST_RUN
     while start is not None:
         if skips:
-            run = scan.heads(start + b"\x00" * exclusive, count, delimiter)
+            keys = scan.heads(start + b"\x00" * exclusive, count, delimiter)
+            items, read = _shown_heads(scan, keys, delimiter), len(keys)
         else:
             run = scan.rows(start, count, exclusive=exclusive)
-        items = _shown(run, delimiter, len(scan.prefix))
+            items, read = _shown(run, delimiter, len(scan.prefix)), len(run)
         if items:
             yield items
-        if len(run) < count:
+        if read < count:
             return
         last = items[-1]
         start, exclusive = (above(last), False) if isinstance(last, bytes) else (last[0], True)
         most -= len(items)
         if skips:
-            pays = skips = 4 * sum(isinstance(item, bytes) for item in items) > len(run)
+            pays = skips = 4 * sum(isinstance(item, bytes) for item in items) > read
         else:
-            pays = 4 * len(items) >= len(run)
+            pays = 4 * len(items) >= read
             skips = can_skip and not pays
         count = max(min(4 * count if pays or skips else _FIRST_RUN, most), 1)
 
@@ -257,7 +257,27 @@ def _shown(run: list[Row], delimiter: bytes, skipped: int) -> list[Row | bytes]:
     return [item for item, _ in groupby(items)]
 
 
-# A statement for each common prefix would take seven times as long.
+def _shown_heads(scan: _Scan, keys: list[bytes], delimiter: bytes) -> list[Row | bytes]:
+    """What is shown of them. Those shown themselves follow on each other in the table, too."""
+    skipped, width = len(scan.prefix), len(delimiter)
+    items: list[Row | bytes] = []
+    plain: list[bytes] = []
+    for key in keys:
+        end = key.find(delimiter, skipped)
+        if end < 0:
+            plain.append(key)
+            continue
+        if plain:
+            items += scan.rows(plain[0], len(plain), exclusive=False)
+            plain = []
+        items.append(key[: end + width])
+    if plain:
+        items += scan.rows(plain[0], len(plain), exclusive=False)
+    return items
+
+
+# A statement for each common prefix would take seven times as long, and one that also had the
+# columns of those that are no prefix a third more.
 _HEADS = """
     WITH RECURSIVE head (key) AS (
         SELECT (SELECT key FROM entry WHERE bucket = :bucket AND key >= :start
@@ -272,8 +292,7 @@ _HEADS = """
                 ORDER BY key LIMIT 1)
         FROM head WHERE head.key IS NOT NULL AND (:end IS NULL OR head.key < :end)
         LIMIT :most)
-    SELECT {} FROM head CROSS JOIN entry USING (key)
-    WHERE bucket = :bucket AND (:end IS NULL OR key < :end)"""
+    SELECT key FROM head WHERE key IS NOT NULL AND (:end IS NULL OR key < :end)"""
 """The first key at or after the start, then the first that is not below the same common prefix...
 
 ``:from``: where a key goes on after the prefix, counted from 1; ``:end``: above the prefix;
