@@ -109,23 +109,24 @@ def several() -> S3Error:
 
 def mechanisms(request: Request) -> list[str]:
     """Every way in which the request claims to be signed, complete or not."""
-    if not request.query.pairs and "x-amz-security-token" not in request.headers:
-        return ["header"] * len(request.headers.all("authorization"))
-    names = request.query.names
-    lower = _lower[names]
-    if "x-amz-security-token" in lower or "x-amz-security-token" in request.headers:
+    if "x-amz-security-token" in request.headers:
         raise InvalidToken
-    found = ["header"] * len(request.headers.all("authorization"))
+    return _mechanisms[request.query.names, len(request.headers.all("authorization"))]
+
+
+@Memo
+def _mechanisms(key: tuple[frozenset[str], int]) -> list[str]:
+    """By the names of query parameters, and how many Authorization fields there are."""
+    names, fields = key
+    lower = {name.lower() for name in names}
+    if "x-amz-security-token" in lower:
+        raise InvalidToken
+    found = ["header"] * fields
     if not lower.isdisjoint(SIGV4_PARAMETERS):
         found.append("presigned")
     if "AWSAccessKeyId" in names or "Signature" in names or ("Expires" in names and not found):
         found.append("sigv2")
     return found
-
-
-@Memo
-def _lower(names: frozenset[str]) -> frozenset[str]:
-    return frozenset(name.lower() for name in names)
 
 
 def _find(key_id: str, keys: Keys) -> AccessKey:

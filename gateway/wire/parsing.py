@@ -64,7 +64,10 @@ class _Plan:
     queries: dict[str, tuple[str, Read]]
     fields: Memo[frozenset[str], _Fields]
     """``_Fields.among``, which is the same for all requests of a client."""
+    stream: str | None
+    """The member that is the body itself."""
     payload: Member | None
+    """The one that is a document."""
     document: bool
     """The shape has XML members of its own."""
     required: dict[str, str]
@@ -74,7 +77,7 @@ class _Plan:
 def reads_document(shape: type[Shape]) -> bool:
     """Whether ``parse`` wants the whole body, as the XML document it then is."""
     plan = _plan[shape]
-    return plan.document or (plan.payload is not None and is_shape(plan.payload.type))
+    return plan.document or plan.payload is not None
 
 
 def parse(
@@ -100,8 +103,10 @@ def parse(
         values[member] = _list(read, headers.all(name))
     for prefix, prefixed in fields.prefixes:
         values[prefixed.name] = _prefixed(prefix, headers)
+    if plan.stream is not None:
+        values[plan.stream] = stream
     if plan.payload is not None:
-        values[plan.payload.name] = _body(plan.payload, document, stream)
+        values[plan.payload.name] = _payload(plan.payload, document)
     if plan.document:
         values |= read_document(shape, document)
     for member, name in plan.required.items():
@@ -134,9 +139,7 @@ def _prefixed(prefix: str, headers: Headers) -> dict[str, str]:
     return found
 
 
-def _body(member: Member, document: bytes, stream: object) -> object:
-    if not is_shape(member.type):
-        return stream
+def _payload(member: Member, document: bytes) -> object:
     if not document and not member.required:
         return None
     return member.type(**read_document(member.type, document))
@@ -146,6 +149,7 @@ def _body(member: Member, document: bytes, stream: object) -> object:
 def _plan(shape: type[Shape]) -> _Plan:
     labels, queries = marked(shape, Label), marked(shape, Query)
     headers = marked(shape, Header)
+    bodies = [member for _, member in marked(shape, Payload)]
     named = [(mark.name, m) for mark, m in labels] + [(mark.name, m) for mark, m in queries]
     named += [(mark.name, m) for mark, m in headers]
     fields = _Fields(
@@ -157,7 +161,8 @@ def _plan(shape: type[Shape]) -> _Plan:
         labels=[(mark.name.lower(), member.name) for mark, member in labels],
         queries={mark.name: _reader(mark, member) for mark, member in queries},
         fields=Memo(fields.among, most=64),
-        payload=next((member for _, member in marked(shape, Payload)), None),
+        stream=next((member.name for member in bodies if not is_shape(member.type)), None),
+        payload=next((member for member in bodies if is_shape(member.type)), None),
         document=bool(marked(shape, Xml)),
         required={member.name: name for name, member in named if member.required},
     )
