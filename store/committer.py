@@ -1,8 +1,9 @@
 """Committer: the one thread of a worker that writes to the database, many commits at a time.
 
-It takes whatever is waiting (no timer, no minimum), syncs the segments touched once, runs all in
-one transaction, each under its own conditions, and answers all with one wake-up of the loop. Bytes
-that a commit brought and could not name are given back here, whether or not its caller still waits.
+It takes whatever is waiting (no timer, no minimum), syncs the segments touched once, adds what came
+while other processes wrote, runs all in one transaction, each under its own conditions, and answers
+all with one wake-up of the loop. Bytes that a commit brought and could not name are given back
+here, whether or not its caller still waits.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from store import database
@@ -87,15 +89,13 @@ class Committer:
 
     def run(self, commit: Commit[T]) -> T:
         """From any other thread: blocks. On the committer's own thread it is run at once."""
-        if threading.current_thread() is self._thread:
-            outcome = self._commit([commit])[0]
-            if outcome.error is not None:
-                raise outcome.error
-            value: T = outcome.value
-            return value
         waiter: Future[T] = Future()
-        self._put(commit, waiter)
-        self._wake()
+        if threading.current_thread() is self._thread:
+            batch: list[_Waiting] = [(commit, waiter)]
+            self._answer(batch, self._attempt(batch))
+        else:
+            self._put(commit, waiter)
+            self._wake()
         return waiter.result()
 
     def post(self, commit: Commit[Any]) -> None:
@@ -118,20 +118,26 @@ class Committer:
 
     def _main(self) -> None:
         while batch := self._take():
-            outcomes = self._attempt([commit for commit, _ in batch])
+            outcomes = self._attempt(batch)
             hit("P4")
-            self._answer([waiter for _, waiter in batch], outcomes)
+            self._answer(batch, outcomes)
         self._sync_late()
 
     def _take(self) -> list[_Waiting]:
         """All that waits, at least one; empty when it is time to end."""
         self._rest()
         batch: list[_Waiting] = []
-        weight = 0
+        self._fill(batch)
+        return batch
+
+    def _fill(self, batch: list[_Waiting], *, synced: bool = False) -> None:
+        """``synced``: it is too late for what has bytes that must be synced before."""
+        weight = sum([commit.weight for commit, _ in batch])
         while self._waiting and len(batch) < _MOST_COMMITS and weight < _MOST_BYTES:
+            if synced and self._waiting[0][0].extents:
+                return
             batch.append(self._waiting.popleft())
             weight += batch[-1][0].weight
-        return batch
 
     def _rest(self) -> None:
         """Until something waits or it is time to end; meanwhile sync what is due."""
@@ -146,24 +152,34 @@ class Committer:
             else:
                 self._asleep.acquire(timeout=left)
 
-    def _attempt(self, commits: Sequence[Commit[Any]]) -> list[Outcome]:
+    def _attempt(self, batch: list[_Waiting]) -> list[Outcome]:
         try:
-            return self._commit(commits)
+            return self._commit(batch)
         except Exception as error:
-            log.exception("a batch of %d commits broke", len(commits))
-            return [Outcome(error=database.refusal(error) or error)] * len(commits)
+            log.exception("a batch of %d commits broke", len(batch))
+            return [Outcome(error=database.refusal(error) or error)] * len(batch)
 
-    def _commit(self, commits: Sequence[Commit[Any]]) -> list[Outcome]:
+    def _commit(self, batch: list[_Waiting]) -> list[Outcome]:
+        """Of ``batch``, and of what is added to it when it is our turn to write."""
         refused: dict[int, Outcome] = {}  # by id() of the commit
-        self._refuse_growth(commits, refused)
-        self._sync_bytes(commits, refused)
-        ready = [each for each in commits if id(each) not in refused] if refused else commits
-        done = iter(self._run(ready) if ready else ())
+        self._sync_bytes([commit for commit, _ in batch], refused)
+        hit("P2")
+        done = iter(self._ledger.commit(partial(self._ready, batch, refused)))
+        if self._durability == "interval" and self._unsynced_since is None:
+            self._unsynced_since = time.monotonic()
+        commits = [commit for commit, _ in batch]
         outcomes = [refused.get(id(each)) or next(done) for each in commits]
         for commit, outcome in zip(commits, outcomes, strict=True):
             if outcome.error is not None and commit.extents and not outcome.keep:
                 self._segments.abandon(commit.extents)
         return outcomes
+
+    def _ready(self, batch: list[_Waiting], refused: dict[int, Outcome]) -> list[Commit[Any]]:
+        # Beside busy workers, half of what is committed came while they had the write lock.
+        self._fill(batch, synced=True)
+        commits = [commit for commit, _ in batch]
+        self._refuse_growth(commits, refused)
+        return [each for each in commits if id(each) not in refused] if refused else commits
 
     def _refuse_growth(self, commits: Sequence[Commit[Any]], refused: dict[int, Outcome]) -> None:
         growing = [commit for commit in commits if commit.grows]
@@ -176,7 +192,7 @@ class Committer:
     def _sync_bytes(self, commits: Sequence[Commit[Any]], refused: dict[int, Outcome]) -> None:
         if self._durability == "none":
             return
-        placed = [each for each in commits if each.extents and id(each) not in refused]
+        placed = [each for each in commits if each.extents]
         if not placed:
             return
         touched = {extent.segment for commit in placed for extent in commit.extents}
@@ -189,13 +205,6 @@ class Committer:
             refusal = database.refusal(error) or Unavailable(str(error))
             refused.update((id(commit), Outcome(error=refusal)) for commit in placed)
 
-    def _run(self, ready: Sequence[Commit[Any]]) -> list[Outcome]:
-        hit("P2")
-        outcomes = self._ledger.commit(ready)
-        if self._durability == "interval" and self._unsynced_since is None:
-            self._unsynced_since = time.monotonic()
-        return outcomes
-
     def _sync_late(self) -> None:
         if self._unsynced_since is not None:
             self._unsynced_since = None
@@ -204,13 +213,13 @@ class Committer:
             except OSError:
                 log.exception("the database could not be synced")
 
-    def _answer(self, waiters: Sequence[_Waiter], outcomes: Sequence[Outcome]) -> None:
+    def _answer(self, batch: Sequence[_Waiting], outcomes: Sequence[Outcome]) -> None:
         on_loop = []
-        for answer in zip(waiters, outcomes, strict=True):
-            if isinstance(answer[0], Future):
-                _resolve([answer])
+        for (_, waiter), outcome in zip(batch, outcomes, strict=True):
+            if isinstance(waiter, Future):
+                _resolve([(waiter, outcome)])
             else:
-                on_loop.append(answer)
+                on_loop.append((waiter, outcome))
         if on_loop:
             try:
                 self._loop.call_soon_threadsafe(_resolve, on_loop)

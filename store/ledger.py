@@ -5,7 +5,7 @@ Owns a writing connection, the write lock and the journal. One thread at a time.
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,15 @@ class Ledger:
 
     # --- transactions --------------------------------------------------------------------------
 
-    def commit(self, commits: Sequence[Commit[Any]]) -> list[Outcome]:
-        """Run all in one transaction. A refused one fails alone; so does one that breaks."""
+    def commit(self, choose: Callable[[], Sequence[Commit[Any]]]) -> list[Outcome]:
+        """Run all in one transaction. A refused one fails alone; so does one that breaks.
+
+        ``choose`` says which once it is our turn to write, that is, as late as possible.
+        """
         with self._lock.held():
+            commits = choose()
+            if not commits:
+                return []
             try:
                 return self._together(commits)
             except Exception as error:

@@ -204,7 +204,7 @@ class _Pass:
     def _commit(self, commit: Commit[None]) -> None:
         ledger = Ledger(self._directory, "commit")
         try:
-            (outcome,) = ledger.commit([commit])
+            (outcome,) = ledger.commit(lambda: [commit])
         finally:
             ledger.close()
         if outcome.error is not None:

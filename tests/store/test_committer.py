@@ -33,6 +33,7 @@ from store.commits import Probe
 from store.database import FILE
 from store.errors import BucketExists, NoSpace, NoSuchBucket, Unavailable
 from store.ledger import Ledger
+from store.lock import write_lock
 from store.prepare import prepare
 from store.records import Deleted, Entry, Expect
 from store.settings import Settings
@@ -339,6 +340,35 @@ async def test_what_the_loop_submits_in_one_turn_is_one_batch(store, bucket):
     await asyncio.gather(*(put(store, bucket, b"%d" % n, b"data") for n in range(100)))
 
     assert store._db.execute("SELECT count(*) FROM change").get == before + 1
+
+
+async def test_what_comes_while_others_write_is_committed_with_what_waits(
+    store, bucket, directory, monkeypatch
+):
+    ledger, reached = store._engine._ledger, threading.Event()
+    commit, lock = ledger.commit, write_lock(directory)
+    monkeypatch.setattr(ledger, "commit", lambda choose: reached.set() or commit(choose))
+    sizes = {b"first": 1, b"small": 1, b"large": LARGE, b"last": 1}
+    staged = {
+        key: await store.stage(Bytes(noise(key, size)), profile=bucket.profile)
+        for key, size in sizes.items()
+    }
+
+    def submitted(key):
+        made = store.put(bucket, key, staged[key], owner="OWNER", attributes=PLAIN)
+        return asyncio.ensure_future(made)
+
+    with lock.held():
+        before = len(batches(directory, store))
+        first = submitted(b"first")
+        assert await asyncio.to_thread(reached.wait, 10)
+        rest = [submitted(key) for key in (b"small", b"large", b"last")]
+        await asyncio.sleep(0)
+    await asyncio.gather(first, *rest)
+    lock.close()
+
+    # The large one has bytes that are synced before its transaction begins.
+    assert batches(directory, store)[before:] == [2, 2]
 
 
 async def test_with_interval_the_log_is_synced_under_steady_load_too(directory, monkeypatch):

@@ -166,18 +166,19 @@ def sync_on_the_loop() -> None:
     """A request commits on the event loop, which waits for the disk meanwhile."""
     import threading
 
-    from store.committer import Committer, _resolve
+    from store.committer import Committer
 
     lock = threading.Lock()
     commit = Committer._commit
 
-    def alone(self: Any, commits: Any) -> Any:
+    def alone(self: Any, batch: Any) -> Any:
         with lock:
-            return commit(self, commits)
+            return commit(self, batch)
 
     def submit(self: Any, asked: Any) -> Any:
         waiter = self._loop.create_future()
-        _resolve([(waiter, self._attempt([asked])[0])])
+        batch = [(asked, waiter)]
+        self._answer(batch, self._attempt(batch))
         return waiter
 
     Committer._commit = alone  # type: ignore[method-assign]
