@@ -248,11 +248,12 @@ class FailingCommit:
 async def test_after_a_failed_commit_the_bytes_stay_where_they_are(store, bucket, directory):
     """A crash may yet bring that transaction back: what it names must not be used again."""
     given_back = watch(store._engine.segments, "abandon")
+    staged = await store.stage(Bytes(noise(1, LARGE)), profile=bucket.profile)
     ledger = store._engine._ledger
     db, ledger.db = ledger.db, FailingCommit(ledger.db)
 
     with pytest.raises(Unavailable):
-        await put(store, bucket, b"k", noise(1, LARGE))
+        await store.put(bucket, b"k", staged, owner="OWNER", attributes=PLAIN)
     ledger.db = db
 
     assert given_back == []
@@ -345,14 +346,14 @@ async def test_what_the_loop_submits_in_one_turn_is_one_batch(store, bucket):
 async def test_what_comes_while_others_write_is_committed_with_what_waits(
     store, bucket, directory, monkeypatch
 ):
-    ledger, reached = store._engine._ledger, threading.Event()
-    commit, lock = ledger.commit, write_lock(directory)
-    monkeypatch.setattr(ledger, "commit", lambda choose: reached.set() or commit(choose))
     sizes = {b"first": 1, b"small": 1, b"large": LARGE, b"last": 1}
     staged = {
         key: await store.stage(Bytes(noise(key, size)), profile=bucket.profile)
         for key, size in sizes.items()
     }
+    ledger, reached = store._engine._ledger, threading.Event()
+    commit, lock = ledger.commit, write_lock(directory)
+    monkeypatch.setattr(ledger, "commit", lambda choose: reached.set() or commit(choose))
 
     def submitted(key):
         made = store.put(bucket, key, staged[key], owner="OWNER", attributes=PLAIN)
