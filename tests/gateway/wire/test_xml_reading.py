@@ -163,10 +163,10 @@ def test_names_in_documents_are_not_kept():
     for number in range(200):  # the first are kept for a while
         read(number)
     before = resident_bytes(os.getpid())
-    for number in range(200, 1200):
+    for number in range(200, 2200):  # 80 MB of them
         read(number)
 
-    assert resident_bytes(os.getpid()) - before < 10_000_000
+    assert resident_bytes(os.getpid()) - before < 30_000_000  # others of this process grow, too
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "iso-8859-1"])
