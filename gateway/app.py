@@ -96,7 +96,7 @@ class Connection(FastLane):
         response, _ = refuse(SlowDown(headers={"Retry-After": "1"}), self.address)
         assert isinstance(response.body, bytes)
         last = response.extended([("connection", "close")])
-        transport.write(whole(last, "GET", response.body))
+        transport.write(b"".join(whole(last, "GET", response.body)))
         self.force_close()
 
     @property

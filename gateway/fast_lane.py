@@ -34,6 +34,8 @@ log = logging.getLogger("s3gw.gateway")
 
 MOST_OUT = 256 * 1024
 """Longest body sent; it goes out in one piece."""
+APART_BYTES = 16 * 1024
+"""A longer one is not copied to stand behind its head."""
 PATIENCE_SECONDS = 0.1
 """A body that is not there by then is left to the general lane and its time limits."""
 SEAM = (
@@ -318,7 +320,11 @@ class FastLane(web.RequestHandler):
         if self._manager is not None:
             self._manager.requests_count += 1
         if self.transport is not None:
-            self.transport.write(whole(response, method, body))
+            head, rest = whole(response, method, body)
+            if len(rest) > APART_BYTES:
+                self.transport.writelines((head, rest))
+            else:
+                self.transport.write(head + rest)
             story.bytes_out = len(body)
         assert self._gateway is not None
         trace.write(story, self._gateway.config.log_format)

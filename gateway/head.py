@@ -1,7 +1,5 @@
 """Head: the head of a request as it came off the wire, and what is refused before it is read."""
 
-from itertools import chain
-
 from msgspec import Struct
 
 from gateway.config import Config
@@ -33,9 +31,13 @@ def check_head(config: Config, head: Head) -> None:
         raise BadRequest("Only HTTP/1.0 and HTTP/1.1 are spoken here.")
     if len(head.headers) > MAX_HEADERS:
         raise RequestHeaderSectionTooLarge(MaxFieldsAllowed=MAX_HEADERS)
-    size = len(head.target) + 4 * len(head.headers) + sum(map(len, chain(*head.headers)))
+    size = len(head.target) + 4 * len(head.headers)
+    unknown_coding = False
+    for name, value in head.headers:
+        size += len(name) + len(value)
+        if name == "transfer-encoding" and value.lower() != "chunked":
+            unknown_coding = True
     if size > config.max_header_bytes:
         raise RequestHeaderSectionTooLarge(MaxSizeAllowed=config.max_header_bytes)
-    for name, value in head.headers:
-        if name == "transfer-encoding" and value.lower() != "chunked":
-            raise S3NotImplemented(Header="Transfer-Encoding")
+    if unknown_coding:
+        raise S3NotImplemented(Header="Transfer-Encoding")

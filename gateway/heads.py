@@ -78,8 +78,8 @@ _STATUS_LINES = {each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\n" for each
 _EMPTY = frozenset({204, 304})
 
 
-def whole(response: Response, method: str, body: bytes) -> bytes:
-    """The answer as ``web.Response`` writes it on a connection that is kept."""
+def whole(response: Response, method: str, body: bytes) -> tuple[bytes, bytes]:
+    """Head and body of the answer as ``web.Response`` writes it on a connection that is kept."""
     status = response.status
     bodiless = method == "HEAD" or status in _EMPTY
     fresh = [f"{name}: {value}\r\n" for name, value in response.headers[response.settled :]]
@@ -91,4 +91,4 @@ def whole(response: Response, method: str, body: bytes) -> bytes:
         if body and not bodiless and "\ncontent-type: " not in known:
             fields += "Content-Type: application/octet-stream\r\n"
     head = f"{_STATUS_LINES[status]}{fields}Date: {rfc822_formatted_time()}\r\n\r\n".encode()
-    return head if bodiless else head + body
+    return head, b"" if bodiless else body
