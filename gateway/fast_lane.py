@@ -188,6 +188,7 @@ class FastLane(web.RequestHandler):
             repeat is None
             or not self._ready()
             or self._messages
+            or self._held is not None
             or self._closed_to_hot
             or repeat.head.secure is not self._secure
         ):

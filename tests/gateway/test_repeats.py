@@ -1,9 +1,11 @@
 """A head that comes again byte for byte is answered as if it came for the first time."""
 
+import asyncio
 import re
 import socket
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from unittest.mock import Mock
 
 import pytest
 from botocore.auth import S3SigV4Auth, S3SigV4QueryAuth
@@ -254,6 +256,25 @@ def test_two_at_once_are_two(client, known):
         assert [client.answer(), client.answer()] == [answer, answer]
         client.send(sent, sent, sent)
         assert [client.answer() for _ in range(3)] == [answer] * 3
+
+
+def test_it_does_not_overtake_one_that_is_held(gateway, known):
+    """Of a connection whose first request came before aiohttp waited for one."""
+    sent, _ = known
+    written: list[bytes] = []
+
+    async def talk():
+        connection = gateway.listening._server()
+        connection.connection_made(Mock(get_extra_info=lambda _: None, write=written.append))
+        loop = asyncio.get_running_loop()
+        loop.call_soon(connection.data_received, sent)  # once aiohttp waits, before all else
+        connection.data_received(plain(gateway, "GET", f"/{OPEN}/none"))
+        while len(written) < 2:
+            await asyncio.sleep(0)
+        connection.connection_lost(None)
+
+    asyncio.run_coroutine_threadsafe(talk(), gateway.loop).result(10)
+    assert [each[9:12] for each in written] == [b"404", b"200"]
 
 
 def test_it_may_come_in_between(gateway, client, known):
