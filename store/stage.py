@@ -69,11 +69,7 @@ async def stage(
 def stage_at_once(body: Body, profile: Profile, settings: Settings) -> Staged | None:
     """As ``stage``, for a body that is there and is for the database; ``None``: ``stage`` it."""
     data = _whole(body, min(settings.inline_bytes, SMALL_BYTES))
-    if data is None:
-        return None
-    staged = _hashed(data, body.digests, profile)
-    body.verify(staged.digests)
-    return staged
+    return None if data is None else _verified(data, body, profile)
 
 
 def _whole(body: Body, most: int) -> bytes | None:
@@ -94,18 +90,14 @@ async def _in_memory(
     staged: list[Staged] = []
     extents: list[Extent] = []
 
-    def take() -> None:
-        staged.append(_hashed(data, body.digests, profile))
-        body.verify(staged[0].digests)
-
     def keep() -> None:
         if not quick:
-            take()
+            staged.append(_verified(data, body, profile))
         if not inline:
             _write(segments, data, extents)
 
     if quick:
-        take()
+        staged.append(_verified(data, body, profile))
     if not (quick and inline):
         await _run(keep, pool, failed=partial(segments.abandon, extents))
     return staged[0] if inline else replace(staged[0], body=None, extents=tuple(extents))
@@ -140,6 +132,12 @@ async def _root(profile: Profile, leaves: bytes, size: int, pool: ThreadPoolExec
         return root(profile, leaves, size)
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(pool, root, profile, leaves, size)
+
+
+def _verified(data: bytes, body: Body, profile: Profile) -> Staged:
+    staged = _hashed(data, body.digests, profile)
+    body.verify(staged.digests)
+    return staged
 
 
 def _hashed(data: bytes, wanted: frozenset[str], profile: Profile) -> Staged:

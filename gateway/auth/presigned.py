@@ -65,7 +65,7 @@ def read(query: Query, headers: Headers, now: datetime, differences: Compat = AW
     ``InvalidRequest``.
     """
     _check_presence(query)
-    terms = _terms(query) if query.unsigned is None else _standing[query.unsigned]
+    terms = _terms_of(query)
     if terms.wrong is not None:
         denied = differences.bad_expires_is_denied
         raise (AccessDenied if denied else AuthorizationQueryParametersError)(terms.wrong)
@@ -105,6 +105,10 @@ def _terms(query: Query) -> _Terms:
 
 _standing = Memo(_terms)
 """Of what the presigned URLs of one second have in common."""
+
+
+def _terms_of(query: Query) -> _Terms:
+    return _terms(query) if query.unsigned is None else _standing[query.unsigned]
 
 
 def malformed(detail: str, region: str | None = None) -> S3Error:
@@ -155,9 +159,8 @@ def _end(start: datetime, seconds: int) -> datetime:
 
 def window(query: Query) -> tuple[datetime, datetime]:
     """From when to when a claim that ``read`` has found valid stays so, both included."""
-    start = parse_time(query["X-Amz-Date"])
-    assert start is not None
-    return start - MAX_SKEW, _end(start, int(query["X-Amz-Expires"]))
+    terms = _terms_of(query)
+    return terms.start - MAX_SKEW, terms.end
 
 
 def _outside(text: str, terms: _Terms, now: datetime) -> S3Error:
